@@ -1,0 +1,333 @@
+"""A drawing as strokes, and the one way from strokes to pixels.
+
+In: stroke JSON, Quick, Draw! lines, SVG, or a picture of a drawing (traced to strokes). Out: `Sketch`, and by
+`rasterize` the `[S, S]` picture that the sketch tower sees, the same in training, evaluation, command line and web.
+Everything given is hostile until it parsed within the limits below. Must not import the model or anything above it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from stbir.errors import ImageError, SketchError
+from stbir.files import read_regular_file
+from stbir.raster import draw_polylines
+
+MAX_BYTES = 8_000_000
+MAX_FILE_BYTES = 200_000_000
+MAX_STROKES = 20_000
+MAX_POINTS = 200_000
+MAX_COORDINATE = 1e7
+
+Strokes = tuple[NDArray[np.float32], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """A drawing: strokes in drawing order.
+
+    Attributes:
+        strokes: Each `[N >= 1, 2..4]`: x to the right, y downwards, then optionally time in ms and pressure. One point
+            is a dot. Empty strokes are dropped.
+        size: Width and height of the sheet in the units of the points, or None where unknown.
+
+    Raises:
+        SketchError: No ink, numbers that are not finite, wrong shapes, or more than the limits allow.
+
+    >>> sketch = Sketch.from_json('{"strokes": [[[0, 0], [30, 40]]], "size": [64, 64]}')
+    >>> sketch.num_points, sketch.ink_length, sketch.bounds
+    (2, 50.0, (0.0, 0.0, 30.0, 40.0))
+    """
+
+    strokes: Strokes
+    size: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        strokes = tuple(np.asarray(stroke, np.float32) for stroke in self.strokes if len(stroke))
+        if not strokes:
+            raise SketchError("the drawing is empty: draw at least one stroke")
+        if len(strokes) > MAX_STROKES:
+            raise SketchError(f"the drawing has {len(strokes):,} strokes, more than {MAX_STROKES:,}: simplify it")
+        for stroke in strokes:
+            if stroke.ndim != 2 or not 2 <= stroke.shape[1] <= 4:
+                raise SketchError(
+                    f"a stroke has the shape {stroke.shape}: expected points [x, y] or [x, y, t, pressure]"
+                )
+        num_points = sum(map(len, strokes))
+        if num_points > MAX_POINTS:
+            raise SketchError(f"the drawing has {num_points:,} points, more than {MAX_POINTS:,}: simplify it")
+        largest = max(float(np.abs(stroke[:, :2]).max()) for stroke in strokes)
+        if not largest <= MAX_COORDINATE:
+            raise SketchError(f"a coordinate is {largest}: expected numbers within ±{MAX_COORDINATE:.0f}")
+        object.__setattr__(self, "strokes", strokes)
+        object.__setattr__(self, "size", _checked_size(self.size))
+
+    @classmethod
+    def from_json(cls, data: str | bytes | Mapping[str, Any]) -> Sketch:
+        """Read the drawing format of stbir's files and of its web API.
+
+        Args:
+            data: `{"strokes": [[[x, y], [x, y, t_ms, pressure], ...], ...], "size": [w, h]}` as text or parsed; `size`
+                may be missing; other fields are ignored.
+
+        Returns:
+            The drawing.
+
+        Raises:
+            SketchError: Not this format, or over the limits.
+        """
+        fields = _parse_object(data)
+        if not isinstance(fields.get("strokes"), list | tuple):
+            raise SketchError('the drawing has no list "strokes": expected {"strokes": [[[x, y], ...], ...]}')
+        return cls(_arrays(fields["strokes"]), _parsed_size(fields.get("size")))
+
+    @classmethod
+    def from_quickdraw(cls, line: str | bytes | Mapping[str, Any]) -> Sketch:
+        """Read one line of a Quick, Draw! ndjson file, simplified or raw.
+
+        Args:
+            line: An object whose `drawing` is a list of strokes `[[x, ...], [y, ...]]`, raw ones with `[t, ...]`.
+
+        Returns:
+            The drawing; simplified files use coordinates 0..255.
+
+        Raises:
+            SketchError: Not this format, or over the limits.
+        """
+        fields = _parse_object(line)
+        drawing = fields.get("drawing")
+        if not isinstance(drawing, list | tuple):
+            raise SketchError('the line has no list "drawing": expected one line of a Quick, Draw! ndjson file')
+        columns = _arrays(drawing)
+        if any(array.ndim != 2 or len(array) not in (2, 3) for array in columns):
+            raise SketchError('a stroke of "drawing" is not [[x, ...], [y, ...]]: expected a Quick, Draw! ndjson line')
+        return cls(tuple(np.ascontiguousarray(array.T) for array in columns))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Sketch:
+        """Read a drawing file; its content, not its name, says which kind it is.
+
+        Args:
+            path: Stroke JSON, Quick, Draw! ndjson (its first line), SVG, or a picture of a drawing.
+
+        Returns:
+            The drawing.
+
+        Raises:
+            SketchError: The file is none of these, or over the limits; the message names the file.
+        """
+        content = read_regular_file(path, MAX_FILE_BYTES, SketchError)
+        start = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        try:
+            if start == b"{":
+                return cls._from_json_file(content)
+            return cls.from_raster(_decoded(content))
+        except (SketchError, ImageError) as error:
+            raise SketchError(f"{os.fspath(path)}: {error}") from None
+
+    @classmethod
+    def _from_json_file(cls, content: bytes) -> Sketch:
+        first_line = content.split(b"\n", 1)[0]
+        is_quickdraw = b'"drawing"' in first_line
+        return cls.from_quickdraw(first_line) if is_quickdraw else cls.from_json(content)
+
+    def to_json(self) -> dict[str, Any]:
+        """The drawing as `from_json` reads it, numbers rounded to seven significant digits of the largest."""
+        fields: dict[str, Any] = {"strokes": [_rounded(stroke) for stroke in self.strokes]}
+        if self.size is not None:
+            fields["size"] = list(self.size)
+        return fields
+
+    @property
+    def num_points(self) -> int:
+        """Points in all strokes."""
+        return sum(map(len, self.strokes))
+
+    @property
+    def ink_length(self) -> float:
+        """Length of all strokes together, in the units of the points."""
+        return float(sum(np.hypot(*np.diff(stroke[:, :2], axis=0).T).sum() for stroke in self.strokes))
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the ink."""
+        points = np.concatenate([stroke[:, :2] for stroke in self.strokes])
+        (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+        return left, top, right, bottom
+
+    def simplify(self, tolerance: float) -> Sketch:
+        """Leave out points that hardly change the lines.
+
+        Args:
+            tolerance: Largest distance of a left-out point from the simplified line, in the units of the points.
+
+        Returns:
+            The drawing with a subset of its points, the ends of all strokes among them.
+
+        Source: Ramer 1972; Douglas and Peucker 1973.
+        """
+        if not tolerance >= 0:
+            raise SketchError(f"tolerance={tolerance} is out of range: give a distance of 0 or more")
+        return Sketch(tuple(stroke[keep_points(stroke, tolerance)] for stroke in self.strokes), self.size)
+
+
+def rasterize(
+    sketch: Sketch, size_px: int = 128, line_width_px: float = 2.0, margin: float = 0.06, *, fit: bool = True
+) -> NDArray[np.uint8]:
+    """Draw a sketch, anti-aliased, with round joints and caps.
+
+    Args:
+        sketch: The drawing.
+        size_px: Side S of the square frame.
+        line_width_px: Width of every line, > 0; pressure is ignored.
+        margin: Free share of the frame on each side, in [0, 0.5); for `fit` only.
+        fit: Scale the ink's bounding box (aspect kept) into the frame and centre it. Otherwise the sheet
+            (`sketch.size`) is scaled into the frame and centred, or, where its size is unknown, points are pixels.
+
+    Returns:
+        `[S, S]`, 255 = paper, 0 = ink.
+
+    Raises:
+        SketchError: A setting is out of range.
+    """
+    if not 1 <= size_px <= 4096:
+        raise SketchError(f"size_px={size_px} is out of range: expected 1 to 4096")
+    if not 0 < line_width_px <= size_px:
+        raise SketchError(f"line_width_px={line_width_px} is out of range: expected more than 0, at most {size_px}")
+    if not 0 <= margin < 0.5:
+        raise SketchError(f"margin={margin} is out of range: expected 0 or more, below 0.5")
+    lines = [stroke[:, :2] for stroke in sketch.strokes]
+    if not fit and sketch.size is None:
+        return draw_polylines(lines, size_px, line_width_px)
+    if fit:
+        left, top, right, bottom = sketch.bounds
+        room = max(size_px * (1 - 2 * margin) - line_width_px, 1.0)
+    else:
+        left, top, (right, bottom) = 0.0, 0.0, sketch.size or (1.0, 1.0)
+        room = float(size_px)
+    extent = max(right - left, bottom - top)
+    scale = room / extent if extent > 0 else 0.0
+    centre = np.array([(left + right) / 2, (top + bottom) / 2])
+    moved = [((line - centre) * scale + size_px / 2).astype(np.float32) for line in lines]
+    return draw_polylines(moved, size_px, line_width_px)
+
+
+def keep_points(stroke: NDArray[np.float32], tolerance: float) -> NDArray[np.bool_]:
+    """Which points of a stroke `[N, 2..4]` Ramer's rule keeps; mask `[N]`, both ends always True."""
+    points = stroke[:, :2].astype(np.float64)
+    keep = np.zeros(len(points), bool)
+    keep[[0, -1]] = True
+    pending = [(0, len(points) - 1)]
+    while pending:
+        first, last = pending.pop()
+        if last - first < 2:
+            continue
+        distance = _distance_to_segment(points[first + 1 : last], points[first], points[last])
+        farthest = int(distance.argmax())
+        if distance[farthest] > tolerance:
+            middle = first + 1 + farthest
+            keep[middle] = True
+            pending += [(first, middle), (middle, last)]
+    return keep
+
+
+def _distance_to_segment(
+    points: NDArray[np.float64], start: NDArray[np.float64], stop: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    delta = stop - start
+    length2 = float(delta @ delta)
+    offset = points - start
+    along = np.clip(offset @ delta / length2, 0, 1) if length2 > 0 else np.zeros(len(points))
+    offset -= along[:, None] * delta
+    return np.asarray(np.hypot(offset[:, 0], offset[:, 1]))
+
+
+def _decoded(content: bytes) -> Image.Image:
+    from stbir.images import load_picture
+
+    return load_picture(content, max_side_px=1600)
+
+
+def _parse_object(data: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(data, Mapping):
+        return data
+    if len(data) > MAX_BYTES:
+        raise SketchError(f"the drawing has {len(data):,} bytes, more than the {MAX_BYTES:,} allowed: simplify it")
+    try:
+        fields = json.loads(data)
+    except RecursionError:
+        raise SketchError("the drawing's JSON is nested too deeply: expected three levels of lists") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise SketchError(f"the drawing is not JSON ({error}): expected an object with strokes") from None
+    if not isinstance(fields, dict):
+        raise SketchError(f"the drawing is a JSON {type(fields).__name__}: expected an object with strokes")
+    return fields
+
+
+def _arrays(strokes: Iterable[Any]) -> Strokes:
+    """Strokes as float32 arrays; anything but nested lists of numbers is refused."""
+    arrays = []
+    num_points = 0
+    for position, stroke in enumerate(strokes):
+        if position >= MAX_STROKES:
+            raise SketchError(f"the drawing has more than {MAX_STROKES:,} strokes: simplify it")
+        array = _numbers(stroke, position)
+        num_points += array.size
+        if num_points > 4 * MAX_POINTS:
+            raise SketchError(f"the drawing has more than {MAX_POINTS:,} points: simplify it")
+        if array.size:
+            arrays.append(array)
+    return tuple(arrays)
+
+
+def _numbers(stroke: Any, position: int) -> NDArray[np.float32]:
+    expected = "expected a list of points [x, y] or [x, y, t, pressure], all numbers"
+    try:
+        array = np.asarray(stroke)
+    except (ValueError, TypeError, OverflowError):
+        try:
+            width = min(len(point) for point in stroke)
+            array = np.asarray([point[:width] for point in stroke])
+        except (ValueError, TypeError, OverflowError, KeyError):
+            raise SketchError(f"stroke {position + 1} cannot be read: {expected}") from None
+    if array.size and (array.dtype.kind not in "iuf" or array.ndim != 2):
+        raise SketchError(f"stroke {position + 1} is not a list of points: {expected}")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise SketchError(f"stroke {position + 1} holds a number that is not finite: {expected}")
+    return array
+
+
+def _parsed_size(size: Any) -> tuple[float, float] | None:
+    if size is None:
+        return None
+    is_pair = isinstance(size, list | tuple) and len(size) == 2
+    if not is_pair or not all(isinstance(side, int | float) and not isinstance(side, bool) for side in size):
+        raise SketchError(f"the size of the drawing is {str(size)[:40]}: expected [width, height]")
+    return size[0], size[1]
+
+
+def _checked_size(size: tuple[float, float] | None) -> tuple[float, float] | None:
+    if size is None:
+        return None
+    width, height = size
+    if not (0 < width <= MAX_COORDINATE and 0 < height <= MAX_COORDINATE):
+        raise SketchError(f"the size of the drawing is {str(list(size))[:60]}: expected two numbers above 0")
+    return float(width), float(height)
+
+
+def _rounded(stroke: NDArray[np.float32]) -> list[list[float]]:
+    rounded: list[list[float]] = stroke.astype(np.float64).tolist()
+    largest = np.abs(stroke).max(axis=0).tolist()
+    digits = [max(0, 6 - math.ceil(math.log10(value))) if value > 0 else 0 for value in largest]
+    return [[round(value, places) for value, places in zip(point, digits, strict=True)] for point in rounded]
