@@ -1,0 +1,60 @@
+# stbir: every task that people and machines run. `make` or `make help` lists them.
+# On a fresh machine each target first makes .venv and installs what it needs; a second run installs nothing.
+#   make test PYTHON=python3.12 VENV=.venv-312      another interpreter, another environment
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+CORE := $(VENV)/.installed-core
+DEV  := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test check lint format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(DEV) ## make .venv with everything for development
+
+demo: $(CORE) ## index the sample pictures, search them by drawing and words, save demo-out/contact-sheet.png
+	$(BIN)/python examples/demo.py
+
+test: $(DEV) ## run the tests
+	$(BIN)/python -m pytest
+
+check: lint test ## lint, types, layers, then the tests: what CI runs
+
+lint: $(DEV) ## style, formatting, types, layers; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(DEV) ## rewrite the code in the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(CORE) ## measure import, search and indexing times into benchmarks/results, renew docs/benchmarks.md
+	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/render.py
+
+clean: ## remove what the other targets made, .venv too
+	rm -rf $(VENV) demo-out dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+# What is installed: CORE is what a user of the search gets, without PyTorch; DEV adds what the tests and training need.
+$(CORE): pyproject.toml | $(BIN)/python
+	@echo "installing stbir into $(VENV)" >&2
+	$(PIP) install -e .
+	@touch $@
+
+$(DEV): pyproject.toml constraints-cpu.txt | $(BIN)/python
+	@echo "installing stbir and everything its tests need into $(VENV) (about 2.5 GB)" >&2
+	$(PIP) install -c constraints-cpu.txt -e '.[dev,train,synth,web]'
+	@touch $(CORE) $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "stbir needs Python 3.11 or newer, $(PYTHON) is older: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
