@@ -1,1 +1,108 @@
-"""stbir: find the one picture you mean, in your own collection, by a rough drawing plus a few words."""
+"""stbir: find the one picture you mean, in your own collection, by a rough drawing plus a few words.
+
+    import stbir
+
+    gallery = stbir.Gallery.open("my.gallery")
+    gallery.index("photos/")
+    hits = gallery.search(sketch="boot.json", text="red suede boot", top=10)
+
+Importing stbir is quick: each name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stbir.errors import (
+        BundleError,
+        ConfigError,
+        DatasetError,
+        GalleryError,
+        ImageError,
+        InputError,
+        MissingExtraError,
+        ModelMismatchError,
+        QueryError,
+        SketchError,
+        StbirError,
+    )
+    from stbir.gallery.catalogue import IndexReport
+    from stbir.model.bundle import Bundle, ModelInfo
+    from stbir.model.encoder import Encoder
+    from stbir.query import Hit, Query, Weights
+    from stbir.search import Answer, Gallery, Searcher
+    from stbir.strokes import Sketch, rasterize
+
+    __version__: str
+
+_HOMES = {
+    "Answer": "stbir.search",
+    "Bundle": "stbir.model.bundle",
+    "BundleError": "stbir.errors",
+    "ConfigError": "stbir.errors",
+    "DatasetError": "stbir.errors",
+    "Encoder": "stbir.model.encoder",
+    "Gallery": "stbir.search",
+    "GalleryError": "stbir.errors",
+    "Hit": "stbir.query",
+    "ImageError": "stbir.errors",
+    "IndexReport": "stbir.gallery.catalogue",
+    "InputError": "stbir.errors",
+    "MissingExtraError": "stbir.errors",
+    "ModelInfo": "stbir.model.bundle",
+    "ModelMismatchError": "stbir.errors",
+    "Query": "stbir.query",
+    "QueryError": "stbir.errors",
+    "Searcher": "stbir.search",
+    "Sketch": "stbir.strokes",
+    "SketchError": "stbir.errors",
+    "StbirError": "stbir.errors",
+    "Weights": "stbir.query",
+    "rasterize": "stbir.strokes",
+}
+
+__all__ = [
+    "Answer",
+    "Bundle",
+    "BundleError",
+    "ConfigError",
+    "DatasetError",
+    "Encoder",
+    "Gallery",
+    "GalleryError",
+    "Hit",
+    "ImageError",
+    "IndexReport",
+    "InputError",
+    "MissingExtraError",
+    "ModelInfo",
+    "ModelMismatchError",
+    "Query",
+    "QueryError",
+    "Searcher",
+    "Sketch",
+    "SketchError",
+    "StbirError",
+    "Weights",
+    "__version__",
+    "rasterize",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("stbir")
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+    else:
+        raise AttributeError(f"module 'stbir' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -87,6 +87,22 @@ def load_picture(
         raise ImageError(f"{name} is damaged and cannot be decoded ({text}): restore it or leave it out") from None
 
 
+def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Width and height of a picture in pixels as seen upright; reads the header only.
+
+    Raises:
+        ImageError: Missing, not readable, not a regular file or not a picture; names the file.
+    """
+    with open_regular_file(path, ImageError) as file:
+        try:
+            with _quiet_pillow(), Image.open(file, formats=_formats()) as picture:
+                width, height = picture.size
+                is_turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        except Exception as reason:  # noqa: BLE001  (damaged files make the decoders raise errors of any kind)
+            raise ImageError(f"{os.fspath(path)} is not a picture that can be read ({reason})") from None
+    return (height, width) if is_turned else (width, height)
+
+
 def to_rgb(picture: Image.Image) -> Image.Image:
     """Convert a picture of any mode to RGB, transparency on white, 16 bits and floats scaled to 8 bits."""
     return _converter(picture)(picture)

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +21,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from stbir.atomic import write_atomically
 from stbir.errors import BundleError
 
 SCHEMA_VERSION = 1
@@ -190,8 +189,8 @@ class Bundle:
             directory.mkdir(parents=True, exist_ok=True)
             (directory / INFO_FILE).unlink(missing_ok=True)
             for name, data in contents.items():
-                _write_atomically(directory / name, data)
-            _write_atomically(directory / INFO_FILE, (complete.model_dump_json(indent=2) + "\n").encode())
+                write_atomically(directory / name, data)
+            write_atomically(directory / INFO_FILE, (complete.model_dump_json(indent=2) + "\n").encode())
         except OSError as error:
             raise BundleError(f"cannot write the model bundle {directory}: {error.strerror or error}") from error
         return cls.load(directory)
@@ -268,18 +267,3 @@ def _read(path: Path) -> bytes:
         raise BundleError(f"model bundle {path.parent}: {path.name} is missing; copy the bundle again") from None
     except OSError as error:
         raise BundleError(f"model bundle {path.parent}: cannot read {path.name}: {error.strerror or error}") from error
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the target and rename, so that no reader sees a part of it."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -21,9 +21,11 @@ from stbir.model.fusion import gallery_vectors
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
     from stbir.strokes import Sketch
 
 BATCH_SIZE = 32
+MIN_SIDE_PX = 512
 UNIT_TOLERANCE = 1e-2
 
 Vectors = NDArray[np.float32]
@@ -49,6 +51,22 @@ class Encoder:
         self._lock = threading.Lock()
         self._sessions: dict[str, Any] = {}
         self._tokenizer: Any = None
+
+    def load_image(self, path: str | os.PathLike[str]) -> Image:
+        """Decode a picture file at a size that is ample for the image tower and for a thumbnail.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The picture, upright, RGB.
+
+        Raises:
+            ImageError: It cannot be decoded.
+        """
+        from stbir.images import load_picture
+
+        return load_picture(path, max_side_px=max(MIN_SIDE_PX, 2 * self.bundle.info.image.size_px))
 
     def encode_images(self, pictures: Sequence[Image | NDArray[np.uint8]]) -> Vectors:
         """Encode pictures as gallery vectors.
@@ -112,10 +130,13 @@ class Encoder:
         Returns:
             [B, 3, S, S], (value / 255 - mean) / std.
         """
+        from PIL import Image
+
         from stbir.images import letterbox
 
         settings = self.bundle.info.image
-        pixels = np.stack([letterbox(picture, settings.size_px) for picture in pictures])
+        rgb = [Image.fromarray(p) if isinstance(p, np.ndarray) else p for p in pictures]
+        pixels = np.stack([letterbox(picture, settings.size_px) for picture in rgb])
         gain = np.float32(1) / (np.float32(255) * np.asarray(settings.std, np.float32))
         offset = np.asarray(settings.mean, np.float32) / np.asarray(settings.std, np.float32)
         normalised = pixels.astype(np.float32) * gain - offset

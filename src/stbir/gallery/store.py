@@ -1,0 +1,126 @@
+"""A gallery directory and what belongs to it.
+
+my.gallery/
+  gallery.json      Metadata: the gallery's id and the model that made its vectors
+  pictures.lance/   catalogue, vectors, thumbnails (stbir.gallery.table)
+  snapshot/         a copy for quick reading (stbir.gallery.snapshot)
+  skipped.json      files that could not be decoded
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+import stbir
+from stbir.atomic import write_atomically
+from stbir.errors import GalleryError
+from stbir.gallery.catalogue import Metadata, ModelMark, SkippedFile, SkippedFiles
+from stbir.gallery.failures import gallery_failures
+from stbir.gallery.scan import GALLERY_FILE
+from stbir.gallery.table import PictureTable
+
+SKIPPED_FILE = "skipped.json"
+
+
+class Store:
+    """A gallery that exists.
+
+    Attributes:
+        path: Its directory, absolute.
+        metadata: What gallery.json says.
+        table: Its pictures.
+    """
+
+    def __init__(self, path: Path, metadata: Metadata) -> None:
+        self.path = path
+        self.metadata = metadata
+        self.table = PictureTable(path, metadata.model.dims.total)
+
+    @classmethod
+    def open(cls, path: Path | str) -> Store | None:
+        """Open a gallery.
+
+        Args:
+            path: The directory.
+
+        Returns:
+            The store; None if there is nothing yet, so that a gallery could be made there.
+
+        Raises:
+            GalleryError: The path is something else than a gallery, or the gallery is damaged.
+        """
+        directory = Path(path).absolute()
+        file = directory / GALLERY_FILE
+        if file.is_file():
+            return cls(directory, _read_metadata(file))
+        if directory.is_dir() and any(directory.iterdir()):
+            raise GalleryError(
+                f"{path} is not a gallery: it holds other files and no {GALLERY_FILE}; "
+                "name a gallery made by stbir index, or a new directory"
+            )
+        if directory.exists() and not directory.is_dir():
+            raise GalleryError(f"{path} is a file, not a gallery: name a directory made by stbir index, or a new one")
+        return None
+
+    @classmethod
+    def create(cls, path: Path | str, model: ModelMark) -> Store:
+        """Make a gallery.
+
+        Args:
+            path: Where; absent or an empty directory.
+            model: The model whose vectors will be stored.
+
+        Returns:
+            The store.
+
+        Raises:
+            GalleryError: The directory cannot be written.
+        """
+        directory = Path(path).absolute()
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        metadata = Metadata(id=uuid.uuid4().hex, created=created, model=model)
+        with gallery_failures(directory, "make the gallery"):
+            directory.mkdir(parents=True, exist_ok=True)
+            write_atomically(directory / GALLERY_FILE, _as_json(metadata))
+        return cls(directory, metadata)
+
+    def read_skipped(self) -> list[SkippedFile]:
+        """Files that could not be decoded by this version of stbir."""
+        try:
+            record = SkippedFiles.model_validate_json((self.path / SKIPPED_FILE).read_bytes())
+        except (OSError, ValidationError):
+            return []
+        return list(record.files) if record.version == stbir.__version__ else []
+
+    def write_skipped(self, files: Iterable[SkippedFile]) -> None:
+        """Remember files that could not be decoded."""
+        record = SkippedFiles(version=stbir.__version__, files=tuple(files))
+        with gallery_failures(self.path, "write to the gallery"):
+            write_atomically(self.path / SKIPPED_FILE, _as_json(record))
+
+    def num_bytes(self) -> int:
+        """Size on disk."""
+        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
+
+def _read_metadata(file: Path) -> Metadata:
+    try:
+        return Metadata.model_validate_json(file.read_bytes())
+    except OSError as error:
+        raise GalleryError(f"gallery {file.parent}: cannot read {file.name}: {error.strerror or error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the document"
+        raise GalleryError(
+            f"gallery {file.parent}: {file.name} is wrong at {where}: {first['msg']}; "
+            "it is damaged or from a newer stbir: upgrade stbir, or delete the gallery and index again"
+        ) from None
+
+
+def _as_json(record: BaseModel) -> bytes:
+    return (record.model_dump_json(indent=2) + "\n").encode()

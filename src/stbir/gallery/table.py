@@ -1,0 +1,302 @@
+"""The LanceDB table of a gallery: catalogue, vectors and thumbnails of all pictures, every commit a version.
+
+LanceDB is imported when the table is really opened (that takes one to two seconds). It never calls fsync itself, so
+each commit is followed by one. Its failures come out as `GalleryError`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from stbir.atomic import sync_directory
+from stbir.errors import QueryError
+from stbir.gallery.catalogue import COLUMNS, Entry, Picture, Vectors
+from stbir.gallery.failures import first_line, gallery_failures
+
+TABLE = "pictures"
+KEEP_OLD_VERSIONS = timedelta(hours=1)
+MAX_SMALL_FRAGMENTS = 8
+IDS_PER_STATEMENT = 500
+NPROBES = 60
+REFINE_FACTOR = 10
+
+
+class PictureTable:
+    """Reads and commits the rows of one gallery.
+
+    Args:
+        gallery: The gallery's directory.
+        dims: D, the length of its vectors.
+    """
+
+    def __init__(self, gallery: Path, dims: int) -> None:
+        self._gallery = gallery
+        self._folder = gallery / f"{TABLE}.lance"
+        self._dims = dims
+        self._table: Any = None
+        self._synced: set[str] = set()
+
+    def __len__(self) -> int:
+        table = self._opened()
+        if table is None:
+            return 0
+        with self._failures("read the gallery"):
+            return int(table.count_rows())
+
+    def token(self) -> str:
+        """Name of the table's present state, found without LanceDB.
+
+        Returns:
+            Changes with every commit of any process; the same for a copy of the gallery. `empty` without a table.
+
+        Raises:
+            GalleryError: The table's directory cannot be read.
+        """
+        folder = self._folder / "_versions"
+        with self._failures("read the gallery"):
+            try:
+                manifests = [path.name for path in folder.iterdir() if path.suffix == ".manifest"]
+            except FileNotFoundError:
+                return "empty"
+            if not manifests:
+                return "empty"
+            newest = max(manifests, key=_version_of)
+            content = (folder / newest).read_bytes()
+            return f"{_version_of(newest)}-{zlib.crc32(content):08x}"
+
+    def entries(self) -> list[Entry]:
+        """The whole catalogue, in order of path."""
+        table = self._read(self._select(None, COLUMNS))
+        return sorted(_entries(table), key=lambda entry: entry.path)
+
+    def entries_and_vectors(self) -> tuple[list[Entry], Vectors]:
+        """The whole catalogue in order of path, and the vectors [N, D] in the same order."""
+        table = self._read(self._select(None, (*COLUMNS, "vector")))
+        entries = _entries(table)
+        order = sorted(range(len(entries)), key=lambda row: entries[row].path)
+        vectors = self._vectors(table)
+        return [entries[row] for row in order], vectors[order]
+
+    def pictures(self, ids: Sequence[str]) -> dict[str, Picture]:
+        """Whole rows by id; ids that are not there are left out."""
+        found: dict[str, Picture] = {}
+        for statement in _id_statements(ids):
+            table = self._read(self._select(statement, (*COLUMNS, "vector", "thumbnail")))
+            thumbnails = table.column("thumbnail").to_pylist() if table is not None else []
+            for row in zip(_entries(table), self._vectors(table), thumbnails, strict=True):
+                found[row[0].id] = Picture(*row)
+        return found
+
+    def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
+        """JPEG thumbnails by id; ids that are not there are left out."""
+        found: dict[str, bytes] = {}
+        for statement in _id_statements(ids):
+            table = self._read(self._select(statement, ("id", "thumbnail")))
+            if table is not None:
+                found.update(zip(table.column("id").to_pylist(), table.column("thumbnail").to_pylist(), strict=True))
+        return found
+
+    def matching_ids(self, where: str) -> set[str]:
+        """Ids of the pictures that fulfil a filter.
+
+        Args:
+            where: SQL condition over the catalogue's columns, for example `width > 1000 AND path LIKE '%boots%'`.
+
+        Returns:
+            Their ids.
+
+        Raises:
+            QueryError: The condition cannot be understood.
+        """
+        query = self._select(where, ("id",))
+        if query is None:
+            return set()
+        try:
+            return set(query.to_arrow().column("id").to_pylist())
+        except (ValueError, RuntimeError) as error:
+            raise _bad_filter(where, error) from None
+
+    def nearest(self, query: Vectors, top: int, where: str | None) -> tuple[list[Entry], Vectors]:
+        """Approximate search in the table's own index.
+
+        Args:
+            query: [D].
+            top: How many.
+            where: SQL condition, or None.
+
+        Returns:
+            K <= top entries and their vectors [K, D], best first by cosine.
+
+        Raises:
+            QueryError: The condition cannot be understood.
+        """
+        table = self._opened()
+        if table is None:
+            return [], np.empty((0, len(query)), np.float32)
+        request = table.search(query, vector_column_name="vector").distance_type("cosine").nprobes(NPROBES)
+        request = request.refine_factor(REFINE_FACTOR).limit(top).select([*COLUMNS, "vector", "_distance"])
+        if where is not None:
+            request = request.where(where, prefilter=True)
+        try:
+            found = request.to_arrow()
+        except (ValueError, RuntimeError) as error:
+            if where is not None:
+                raise _bad_filter(where, error) from None
+            raise
+        return _entries(found), self._vectors(found)
+
+    def add(self, pictures: Sequence[Picture]) -> None:
+        """Commit new pictures, whose ids and paths are new."""
+        with self._failures("write to the gallery"):
+            table = self._opened()
+            if table is None:
+                self._table = self._database().create_table(TABLE, self._arrow(pictures))
+            else:
+                table.add(self._arrow(pictures))
+            self._sync()
+
+    def replace(self, pictures: Sequence[Picture], key: str) -> None:
+        """Commit pictures in place of those with the same `path` or `id`.
+
+        Args:
+            pictures: The new rows.
+            key: Column by which old rows are found; rows without an old one are added.
+        """
+        with self._failures("write to the gallery"):
+            merge = self._opened().merge_insert(key).when_matched_update_all().when_not_matched_insert_all()
+            merge.execute(self._arrow(pictures))
+            self._sync()
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Commit the removal of pictures."""
+        with self._failures("write to the gallery"):
+            for statement in _id_statements(ids):
+                self._opened().delete(statement)
+            self._sync()
+
+    def tidy(self, *, with_index: bool) -> None:
+        """Join small fragments, drop versions older than an hour, keep the approximate index fresh.
+
+        Args:
+            with_index: Whether the gallery is large enough to be searched by the approximate index.
+        """
+        with self._failures("tidy the gallery"):
+            table = self._opened()
+            if table is None:
+                return
+            if with_index and not table.list_indices():
+                from lancedb.index import IvfRq
+
+                table.create_index("vector", config=IvfRq(distance_type="cosine"))
+            if with_index or table.stats().fragment_stats.num_small_fragments > MAX_SMALL_FRAGMENTS:
+                table.optimize(cleanup_older_than=KEEP_OLD_VERSIONS)
+            self._sync()
+
+    def _database(self) -> Any:
+        import lancedb
+
+        return lancedb.connect(str(self._gallery))
+
+    def _opened(self) -> Any:
+        """The table at its newest version; None if nothing was stored yet."""
+        if not (self._folder).is_dir():
+            return None
+        with self._failures("open the gallery"):
+            if self._table is None:
+                self._table = self._database().open_table(TABLE)
+            else:
+                self._table.checkout_latest()
+        return self._table
+
+    def _select(self, where: str | None, columns: Sequence[str]) -> Any:
+        """A query for some columns of all rows that fulfil a condition; None if nothing was stored yet."""
+        table = self._opened()
+        if table is None:
+            return None
+        query = table.search().select(list(columns))
+        return query if where is None else query.where(where)
+
+    def _read(self, query: Any) -> Any:
+        if query is None:
+            return None
+        with self._failures("read the gallery"):
+            return query.to_arrow()
+
+    def _vectors(self, table: Any) -> Vectors:
+        """The vectors of an Arrow table as one array [N, D]."""
+        if table is None or table.num_rows == 0:
+            return np.empty((0, self._dims), np.float32)
+        column = table.column("vector").combine_chunks()
+        return cast(Vectors, column.flatten().to_numpy(zero_copy_only=False).reshape(table.num_rows, -1))
+
+    def _arrow(self, pictures: Sequence[Picture]) -> Any:
+        """Rows as an Arrow table."""
+        import pyarrow as pa
+
+        dims = self._dims
+        kinds = {"size_bytes": pa.int64(), "mtime_ns": pa.int64(), "width": pa.int32(), "height": pa.int32()}
+        schema = pa.schema(
+            [pa.field(name, kinds.get(name, pa.string()), nullable=False) for name in COLUMNS]
+            + [pa.field("vector", pa.list_(pa.float32(), dims)), pa.field("thumbnail", pa.binary())]
+        )
+        columns: list[Any] = [list(column) for column in zip(*(p.entry.as_row() for p in pictures), strict=True)]
+        flat = np.concatenate([picture.vector for picture in pictures]).astype(np.float32)
+        columns.append(pa.FixedSizeListArray.from_arrays(pa.array(flat), dims))
+        columns.append([picture.thumbnail for picture in pictures])
+        return pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema)
+
+    def _sync(self) -> None:
+        """Flush the files of the last commits to the disk."""
+        for folder, _, names in os.walk(self._folder):
+            fresh = {f"{folder}{os.sep}{name}" for name in names} - self._synced
+            for file in sorted(fresh):
+                with contextlib.suppress(FileNotFoundError):
+                    descriptor = os.open(file, os.O_RDONLY)
+                    try:
+                        os.fsync(descriptor)
+                    finally:
+                        os.close(descriptor)
+            self._synced |= fresh
+            if fresh:
+                sync_directory(Path(folder))
+
+    def _failures(self, doing: str) -> contextlib.AbstractContextManager[None]:
+        return gallery_failures(self._gallery, doing)
+
+
+def _bad_filter(where: str, error: Exception) -> QueryError:
+    """The error for a condition that LanceDB refuses."""
+    reason = first_line(error).removeprefix("Invalid input, ").removeprefix("Schema error: ")
+    reason = reason.split(" Valid fields are ")[0].rstrip(".")
+    return QueryError(
+        f"cannot use the filter {where!r}: {reason}; it may name {', '.join(COLUMNS)}, "
+        "for example \"width >= 800 AND path LIKE '%boots%'\""
+    )
+
+
+def _entries(table: Any) -> list[Entry]:
+    if table is None:
+        return []
+    return [Entry(*row) for row in zip(*(table.column(name).to_pylist() for name in COLUMNS), strict=True)]
+
+
+def _id_statements(ids: Sequence[str]) -> Iterator[str]:
+    """Conditions that select rows by id, a few hundred at a time."""
+    for start in range(0, len(ids), IDS_PER_STATEMENT):
+        quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in ids[start : start + IDS_PER_STATEMENT])
+        yield f"id IN ({quoted})"
+
+
+def _version_of(manifest: str) -> int:
+    """Version of a Lance manifest by its file name, which counts down from 2^64 - 1 in the newer naming."""
+    stem = manifest.partition(".")[0]
+    number = int(stem) if stem.isdigit() else 0
+    return 2**64 - 1 - number if number >= 2**63 else number

@@ -1,0 +1,140 @@
+"""The two things done with a whole gallery: bring it up to date, and open it for searching."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from stbir.errors import GalleryError, InputError
+from stbir.gallery.approximate import LanceIndex
+from stbir.gallery.catalogue import Entry, IndexReport, Vectors
+from stbir.gallery.exact import ExactIndex
+from stbir.gallery.index import VectorIndex
+from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Ingest, Progress
+from stbir.gallery.lock import writer_lock
+from stbir.gallery.scan import Scan, compare, is_below, scan
+from stbir.gallery.snapshot import read_entries, read_snapshot, write_snapshot
+from stbir.gallery.store import Store
+from stbir.images import PICTURE_SUFFIXES
+from stbir.model.encoder import Encoder
+
+EXACT_MAX_PICTURES = 20_000
+
+
+def find_pictures(paths: Sequence[Path | str], exclude: Sequence[str] = ()) -> Scan:
+    """Scan folders and refuse those where nothing is found.
+
+    Args:
+        paths: Folders or single pictures.
+        exclude: Patterns of paths or names to leave out.
+
+    Returns:
+        What was found.
+
+    Raises:
+        InputError: No path given, a path does not exist, or no picture was found.
+    """
+    if not paths:
+        raise InputError("nothing to index: name one or more folders with pictures")
+    found = scan(paths, exclude)
+    if not found.files and not found.problems:
+        raise InputError(
+            f"no pictures in {', '.join(str(path) for path in paths)}: "
+            f"expected files ending in {', '.join(sorted(PICTURE_SUFFIXES))}"
+        )
+    return found
+
+
+def update(
+    store: Store,
+    found: Scan,
+    encoder: Encoder,
+    progress: Progress,
+    *,
+    commit_rows: int = COMMIT_ROWS,
+    commit_seconds: float = COMMIT_SECONDS,
+) -> IndexReport:
+    """Bring a gallery up to date with what lies on disk.
+
+    Args:
+        store: The gallery.
+        found: From `find_pictures`.
+        encoder: The gallery's model.
+        progress: Told what happens.
+        commit_rows: Commit after so many pictures at the latest.
+        commit_seconds: Commit after so many seconds at the latest.
+
+    Returns:
+        What was done.
+
+    Raises:
+        GalleryError: Another process writes to the gallery, it cannot be written, or a folder is empty all at once.
+    """
+    started = time.monotonic()
+    with writer_lock(store.path):
+        entries = read_catalogue(store)
+        _refuse_vanished_folders(found, entries)
+        difference = compare(found, entries)
+        ingest = Ingest(store, entries, encoder, progress, commit_rows=commit_rows, commit_seconds=commit_seconds)
+        try:
+            report = ingest.run(found, difference)
+        finally:
+            progress.close()
+        if report.added or report.changed or report.moved or report.removed:
+            store.table.tidy(with_index=report.total > EXACT_MAX_PICTURES)
+            open_index(store)
+    return replace(report, seconds=time.monotonic() - started)
+
+
+def open_index(store: Store) -> VectorIndex:
+    """Open a gallery for searching, the quickest way its size and state allow.
+
+    Args:
+        store: The gallery.
+
+    Returns:
+        The exact scan for galleries up to `EXACT_MAX_PICTURES`, LanceDB's index above.
+
+    Raises:
+        GalleryError: The gallery cannot be read.
+    """
+    token = store.table.token()
+    copy = read_snapshot(store.path, token)
+    if copy is None:
+        num_pictures = len(store.table)
+        if num_pictures > EXACT_MAX_PICTURES:
+            return LanceIndex(store.table, num_pictures)
+        copy = _read_and_copy(store)
+    return ExactIndex(*copy, store.table.matching_ids)
+
+
+def read_catalogue(store: Store) -> list[Entry]:
+    """All entries in order of path, from the snapshot if it is up to date, else from the table."""
+    entries = read_entries(store.path, store.table.token())
+    return store.table.entries() if entries is None else entries
+
+
+def _read_and_copy(store: Store) -> tuple[list[Entry], Vectors]:
+    """Read the table, and leave a snapshot for the next reader where the directory can be written."""
+    token = store.table.token()
+    entries, vectors = store.table.entries_and_vectors()
+    if token == store.table.token():
+        with contextlib.suppress(OSError):
+            write_snapshot(store.path, token, entries, vectors)
+    return entries, vectors
+
+
+def _refuse_vanished_folders(found: Scan, entries: Sequence[Entry]) -> None:
+    """Take a folder that lost all its pictures at once for a drive that is not mounted, not for a wish to forget."""
+    for root in found.roots:
+        if any(is_below(path, root) for path in found.files) or not Path(root).is_dir():
+            continue
+        num_known = sum(is_below(entry.path, root) and found.covers(entry.path) for entry in entries)
+        if num_known:
+            raise GalleryError(
+                f"{root} holds no pictures any more, but the gallery knows {num_known} of it: is a drive missing? "
+                f"if they are really gone, run: stbir gallery remove --under {root}"
+            )
