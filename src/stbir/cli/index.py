@@ -1,0 +1,127 @@
+"""`stbir index`: bring a gallery up to date with folders of pictures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stbir.cli.output import (
+    GALLERY_OPTION,
+    JSON_OPTION,
+    MODEL_OPTION,
+    THREADS_OPTION,
+    counted,
+    examples,
+    print_json,
+    shown_path,
+)
+
+if TYPE_CHECKING:
+    from stbir.gallery.catalogue import IndexReport
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+@click.command(
+    epilog=examples(
+        "stbir index photos/ --gallery my.gallery",
+        "stbir index photos/ scans/ --gallery my.gallery --exclude '*/drafts/*' --exclude '*.gif'",
+    )
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@GALLERY_OPTION
+@MODEL_OPTION
+@click.option(
+    "--exclude", metavar="GLOB", multiple=True, help="Leave out paths or names that match; may be given several times."
+)
+@THREADS_OPTION
+@JSON_OPTION
+def index(
+    paths: tuple[Path, ...],
+    gallery_path: Path,
+    model_path: Path | None,
+    exclude: tuple[str, ...],
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Bring a gallery up to date with folders of pictures.
+
+    New and changed pictures are encoded, moved ones are recognised by their content, vanished ones are dropped; a
+    second run has nothing to do. Files that cannot be decoded are reported and passed over. Stop it at any time with
+    Ctrl-C: the next run goes on where it stopped.
+    """
+    from stbir.search import Gallery
+
+    gallery = Gallery.open(gallery_path, model=model_path, threads=threads)
+    progress = _make_progress()
+    try:
+        report = gallery.index(paths, exclude=exclude, progress=progress)
+    except KeyboardInterrupt:
+        progress.close()
+        click.echo("stopped; what is encoded is kept, the same command goes on from here", err=True)
+        raise
+    if as_json:
+        print_json(_as_json(report, gallery_path))
+    else:
+        click.echo(_summary(report, gallery_path))
+
+
+def _summary(report: IndexReport, gallery_path: Path) -> str:
+    names = ("added", "changed", "moved", "removed", "unchanged")
+    counts = [f"{getattr(report, name):,} {name}" for name in names if getattr(report, name)]
+    if report.skipped:
+        counts.append(f"{len(report.skipped):,} skipped")
+    total = counted(report.total, "picture")
+    return f"{gallery_path}: {total} ({', '.join(counts) or 'nothing to do'}) in {report.seconds:.1f} s"
+
+
+def _as_json(report: IndexReport, gallery_path: Path) -> dict[str, Any]:
+    return {
+        "gallery": str(gallery_path.absolute()),
+        "total": report.total,
+        "added": report.added,
+        "changed": report.changed,
+        "moved": report.moved,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "skipped": [{"path": str(path), "reason": reason} for path, reason in report.skipped],
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _make_progress() -> Any:
+    """A bar on stderr with rate and time left; a line now and then where stderr is no terminal."""
+    from tqdm import tqdm
+
+    from stbir.gallery.ingest import Progress
+
+    class Bar(Progress):
+        def __init__(self) -> None:
+            self._bar: tqdm[Any] | None = None
+
+        def start(self, total: int) -> None:
+            interval = 0.2 if sys.stderr.isatty() else SECONDS_BETWEEN_LINES
+            if total:
+                self._bar = tqdm(
+                    total=total, unit=" pictures", desc="indexing", file=sys.stderr, mininterval=interval, leave=False
+                )
+
+        def advance(self) -> None:
+            if self._bar is not None:
+                self._bar.update()
+
+        def skip(self, path: Path, reason: str) -> None:
+            line = f"skipped {shown_path(path)}: {reason}"
+            if self._bar is None:
+                click.echo(line, err=True)
+            else:
+                self._bar.write(line, file=sys.stderr)
+
+        def close(self) -> None:
+            if self._bar is not None:
+                self._bar.close()
+
+    return Bar()
