@@ -20,13 +20,18 @@ from PIL import Image
 
 from stbir.errors import ImageError, SketchError
 from stbir.files import read_regular_file
+from stbir.images import load_picture, to_rgb
 from stbir.raster import draw_polylines
+from stbir.tracing import WORKING_SIDE_PX, trace_picture
 
 MAX_BYTES = 8_000_000
 MAX_FILE_BYTES = 200_000_000
 MAX_STROKES = 20_000
 MAX_POINTS = 200_000
 MAX_COORDINATE = 1e7
+
+_MAX_TRACED_SIDE_PX = 2048
+_TRACE_TOLERANCE_PX = 0.4
 
 Strokes = tuple[NDArray[np.float32], ...]
 
@@ -113,6 +118,31 @@ class Sketch:
         return cls(tuple(np.ascontiguousarray(array.T) for array in columns))
 
     @classmethod
+    def from_raster(cls, picture: Image.Image | NDArray[np.uint8]) -> Sketch:
+        """Trace a picture of a drawing: digital or a photo, dark on light or light on dark, any pen.
+
+        Args:
+            picture: A picture, or its pixels `[H, W]`, `[H, W, 3]` or `[H, W, 4]`.
+
+        Returns:
+            Strokes along the middle of the lines, in pixels of the picture, longest first.
+
+        Raises:
+            SketchError: Nothing like a drawing was found.
+        """
+        if not isinstance(picture, Image.Image):
+            picture = _picture_of(picture)
+        picture = picture if picture.mode == "L" and "transparency" not in picture.info else to_rgb(picture)
+        lines = trace_picture(picture)
+        if not lines:
+            raise SketchError(
+                "no lines were found in the picture: expected a drawing, darker or lighter than its paper"
+            )
+        tolerance = _TRACE_TOLERANCE_PX * max(1.0, max(picture.size) / WORKING_SIDE_PX)
+        size = (float(picture.width), float(picture.height))
+        return cls(tuple(line[keep_points(line, tolerance)] for line in lines), size)
+
+    @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Sketch:
         """Read a drawing file; its content, not its name, says which kind it is.
 
@@ -130,7 +160,7 @@ class Sketch:
         try:
             if start == b"{":
                 return cls._from_json_file(content)
-            return cls.from_raster(_decoded(content))
+            return cls.from_raster(load_picture(content, max_side_px=_MAX_TRACED_SIDE_PX))
         except (SketchError, ImageError) as error:
             raise SketchError(f"{os.fspath(path)}: {error}") from None
 
@@ -223,7 +253,7 @@ def rasterize(
 
 def keep_points(stroke: NDArray[np.float32], tolerance: float) -> NDArray[np.bool_]:
     """Which points of a stroke `[N, 2..4]` Ramer's rule keeps; mask `[N]`, both ends always True."""
-    points = stroke[:, :2].astype(np.float64)
+    points = stroke[:, 0] + 1j * stroke[:, 1].astype(np.float64)
     keep = np.zeros(len(points), bool)
     keep[[0, -1]] = True
     pending = [(0, len(points) - 1)]
@@ -231,7 +261,13 @@ def keep_points(stroke: NDArray[np.float32], tolerance: float) -> NDArray[np.boo
         first, last = pending.pop()
         if last - first < 2:
             continue
-        distance = _distance_to_segment(points[first + 1 : last], points[first], points[last])
+        start, chord = points[first], points[last] - points[first]
+        length = abs(chord)
+        offset = points[first + 1 : last] - start
+        if length > 0:
+            offset *= chord.conjugate() / length
+            offset -= np.minimum(np.maximum(offset.real, 0), length)
+        distance = np.abs(offset)
         farthest = int(distance.argmax())
         if distance[farthest] > tolerance:
             middle = first + 1 + farthest
@@ -240,21 +276,12 @@ def keep_points(stroke: NDArray[np.float32], tolerance: float) -> NDArray[np.boo
     return keep
 
 
-def _distance_to_segment(
-    points: NDArray[np.float64], start: NDArray[np.float64], stop: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    delta = stop - start
-    length2 = float(delta @ delta)
-    offset = points - start
-    along = np.clip(offset @ delta / length2, 0, 1) if length2 > 0 else np.zeros(len(points))
-    offset -= along[:, None] * delta
-    return np.asarray(np.hypot(offset[:, 0], offset[:, 1]))
-
-
-def _decoded(content: bytes) -> Image.Image:
-    from stbir.images import load_picture
-
-    return load_picture(content, max_side_px=1600)
+def _picture_of(pixels: NDArray[np.uint8]) -> Image.Image:
+    is_picture = pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
+    if not is_picture or pixels.dtype != np.uint8 or pixels.size == 0:
+        found = f"shape {pixels.shape} of {pixels.dtype}"
+        raise SketchError(f"the pixels have the {found}: expected uint8 [H, W], [H, W, 3] or [H, W, 4]")
+    return Image.fromarray(pixels)
 
 
 def _parse_object(data: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
