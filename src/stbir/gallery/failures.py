@@ -16,7 +16,7 @@ DISK_FULL_SIGNS = ("no space left", "storagefull", "os error 28")
 
 @contextlib.contextmanager
 def gallery_failures(gallery: Path, doing: str) -> Iterator[None]:
-    """Raise `GalleryError` in place of whatever the block raises.
+    """Raise `GalleryError` in place of what the system and LanceDB raise in the block.
 
     Args:
         gallery: The gallery's directory.
@@ -29,7 +29,7 @@ def gallery_failures(gallery: Path, doing: str) -> Iterator[None]:
         yield
     except StbirError:
         raise
-    except Exception as error:
+    except (OSError, RuntimeError, ValueError) as error:
         if _is_disk_full(gallery, error):
             raise GalleryError(
                 f"cannot {doing} {gallery}: the disk is full; what was committed before is safe, "

@@ -196,7 +196,7 @@ class PictureTable:
                 from lancedb.index import IvfRq
 
                 table.create_index("vector", config=IvfRq(distance_type="cosine"))
-            if with_index or table.stats().fragment_stats.num_small_fragments > MAX_SMALL_FRAGMENTS:
+            if with_index or table.stats()["fragment_stats"]["num_small_fragments"] > MAX_SMALL_FRAGMENTS:
                 table.optimize(cleanup_older_than=KEEP_OLD_VERSIONS)
             self._sync()
 
