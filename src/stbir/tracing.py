@@ -208,7 +208,7 @@ def _merge_nodes(paths: list[_Path], max_length: float) -> list[_Path]:
         if one == other or float(np.ptp(together, axis=0).max()) > 1.5 * max_length:
             kept.append(path)
             continue
-        home.update({node: one for node in [*path.nodes, *(key for key, value in home.items() if value == other)]})
+        home.update(dict.fromkeys([*path.nodes, *(key for key, value in home.items() if value == other)], one))
         spots[one] = together
     centres = {name: points.mean(axis=0, keepdims=True) for name, points in spots.items()}
     return [_moved_to_centres(path, home, centres) for path in kept]
