@@ -52,11 +52,11 @@ class Encoder:
         self._sessions: dict[str, Any] = {}
         self._tokenizer: Any = None
 
-    def load_image(self, path: str | os.PathLike[str]) -> Image:
+    def load_image(self, path: str | os.PathLike[str] | bytes) -> Image:
         """Decode a picture file at a size that is ample for the image tower and for a thumbnail.
 
         Args:
-            path: The file.
+            path: The file, or the content of one.
 
         Returns:
             The picture, upright, RGB.
