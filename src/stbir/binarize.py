@@ -8,6 +8,7 @@ what is clearly darker than it is ink. Areas filled with ink become their outlin
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +77,12 @@ def _quantile(counts: NDArray[np.float64], lowest: int, share: float) -> int:
 
 def _find_ink_in_photo(picture: Image.Image) -> Ink:
     """Ink by local contrast to the paper around it."""
-    pixels = np.asarray(picture.filter(ImageFilter.GaussianBlur(0.6)))
-    grey = pixels if pixels.ndim == 2 else pixels.min(axis=2)
-    if _is_ink_light(grey):
-        grey = np.asarray(255 - (pixels if pixels.ndim == 2 else pixels.max(axis=2)))
+    darkest, lightest = _extreme_channels(np.asarray(picture))
+    grey = 255 - lightest if _is_ink_light(darkest) else darkest
+    grey = np.asarray(Image.fromarray(grey).filter(ImageFilter.GaussianBlur(0.6)))
     paper = _paper_brightness(grey)
-    contrast = np.clip(1 - grey / paper, 0, 1)
+    contrast = np.clip(1 - grey / paper, 0, 1).astype(np.float32, copy=False)
+    contrast[_beside_the_paper(contrast)] = 0
     noise = 1.4826 * float(np.median(np.abs(contrast[::3, ::3] - np.median(contrast[::3, ::3]))))
     floor = max(_MIN_CONTRAST, 5 * noise)
     ink = contrast[contrast > 1.5 * floor]
@@ -90,9 +91,18 @@ def _find_ink_in_photo(picture: Image.Image) -> Ink:
     return Ink(contrast > threshold, contrast > 1.4 * threshold, is_clean=False)
 
 
+def _extreme_channels(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The darkest and the lightest channel of every pixel: pens of any colour stand out in one of them."""
+    if pixels.ndim == 2:
+        return pixels, pixels
+    red, green, blue = pixels[:, :, 0], pixels[:, :, 1], pixels[:, :, 2]
+    return np.minimum(np.minimum(red, green), blue), np.maximum(np.maximum(red, green), blue)
+
+
 def _is_ink_light(grey: NDArray[np.uint8]) -> bool:
     """Whether thin things are lighter than their surroundings, as chalk on a board is: skewness of local contrast."""
-    picture = Image.fromarray(grey)
+    picture = Image.fromarray(grey).reduce(2)
+    grey = np.asarray(picture)
     around = np.asarray(picture.filter(ImageFilter.BoxBlur(max(picture.size) // 16)), np.float32)
     return float(((grey - around) ** 3).mean()) > 0
 
@@ -100,15 +110,44 @@ def _is_ink_light(grey: NDArray[np.uint8]) -> bool:
 def _paper_brightness(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Brightness of the paper under every pixel `[H, W]`: a closing on a coarse grid, smoothly enlarged."""
     height, width = grey.shape
-    rows, columns = -(-height // _CELL_PX), -(-width // _CELL_PX)
-    padded = np.pad(grey, ((0, rows * _CELL_PX - height), (0, columns * _CELL_PX - width)), mode="edge")
-    cells = np.quantile(padded.reshape(rows, _CELL_PX, columns, _CELL_PX), 0.75, axis=(1, 3))
+    cells = _cells(grey, rank=0.75)
+    rows, columns = cells.shape
     reach = max(3, round(max(rows, columns) * 0.14) // 2 * 2 + 1)
     closed = Image.fromarray(cells.astype(np.uint8)).filter(ImageFilter.MaxFilter(reach))
     closed = closed.filter(ImageFilter.MinFilter(reach)).filter(ImageFilter.GaussianBlur(0.7))
     size = (columns * _CELL_PX, rows * _CELL_PX)
-    paper = np.asarray(closed.resize(size, Image.Resampling.BILINEAR), np.float32)[:height, :width]
+    paper: NDArray[np.float32] = np.asarray(closed.resize(size, Image.Resampling.BILINEAR), np.float32)[:height, :width]
     return np.maximum(paper, np.float32(24))
+
+
+def _cells(values: NDArray[Any], rank: float) -> NDArray[Any]:
+    """The value at the given rank in every cell of a coarse grid."""
+    height, width = values.shape
+    rows, columns = -(-height // _CELL_PX), -(-width // _CELL_PX)
+    padded = np.pad(values, ((0, rows * _CELL_PX - height), (0, columns * _CELL_PX - width)), mode="edge")
+    grouped = padded.reshape(rows, _CELL_PX, columns, _CELL_PX).transpose(0, 2, 1, 3).reshape(rows, columns, -1)
+    position = round(rank * (_CELL_PX * _CELL_PX - 1))
+    return np.asarray(np.partition(grouped, position, axis=2)[:, :, position])
+
+
+def _beside_the_paper(contrast: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The table around the paper `[H, W]`: cells dark all over, connected to the picture's border."""
+    is_dark = _cells(contrast, rank=0.25) > 2 * _MIN_CONTRAST
+    outside = is_dark.copy()
+    outside[1:-1, 1:-1] = False
+    for _ in range(is_dark.size):
+        grown = _grown(outside) & is_dark
+        if (grown == outside).all():
+            break
+        outside = grown
+    height, width = contrast.shape
+    return _grown(outside).repeat(_CELL_PX, axis=0).repeat(_CELL_PX, axis=1)[:height, :width]
+
+
+def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    padded = np.pad(mask, 1)
+    tall = padded[:-2] | padded[1:-1] | padded[2:]
+    return np.asarray(tall[:, :-2] | tall[:, 1:-1] | tall[:, 2:])
 
 
 def _hollow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from stbir.binarize import find_ink
+from stbir.raster import draw_polylines
 from stbir.skeleton import thin
 
 WORKING_SIDE_PX = 512
@@ -61,17 +62,24 @@ def trace_picture(picture: Image.Image) -> list[Polyline]:
     box = _box_around(lines, picture.size)
     if max(box[2] - box[0], box[3] - box[1]) > 0.6 * max(picture.size):
         return lines
-    closer = _trace_at_working_size(picture.crop(box))
-    return [line + np.array(box[:2], np.float32) for line in closer] or lines
+    corner = np.array(box[:2], np.float32)
+    closer = _trace_at_working_size(picture.crop(box), known=[line - corner for line in lines])
+    return [line + corner for line in closer] or lines
 
 
-def _trace_at_working_size(picture: Image.Image) -> list[Polyline]:
+def _trace_at_working_size(picture: Image.Image, known: list[Polyline] | None = None) -> list[Polyline]:
+    """Trace a picture shrunk to the working size; of a closer view only what touches the `known` lines."""
     scale = min(1.0, WORKING_SIDE_PX / max(picture.size))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
     small = picture if scale == 1.0 else picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
     ink = find_ink(small)
-    lines = trace_mask(ink.weak, strong=ink.strong, is_clean=ink.is_clean)
-    back = np.array([picture.width / small.width, picture.height / small.height])
+    back = np.array([picture.width / small.width, picture.height / small.height], np.float32)
+    strong = ink.strong
+    if known is not None:
+        side = max(small.size)
+        surroundings = draw_polylines([line / back for line in known], side, line_width_px=0.05 * side)
+        strong = strong & (surroundings < 128)[: small.height, : small.width]
+    lines = trace_mask(ink.weak, strong=strong, is_clean=ink.is_clean)
     return [(line * back).astype(np.float32) for line in lines]
 
 
@@ -103,7 +111,7 @@ def trace_mask(
         return []
     width = float(mask.sum()) / num_points
     paths = _paths(skeleton)
-    paths = _without_noise(paths, strong, width, is_clean)
+    paths = _without_noise(paths, mask if strong is None else strong, width, is_clean)
     paths = _pruned(_merge_nodes(paths, 1.0 + width), 1.0 + 1.2 * width)
     lines = _joined(paths, reach=round(3 + 1.5 * width))
     lines.sort(key=lambda line: -_length(line))
@@ -149,20 +157,23 @@ def _paths(skeleton: NDArray[np.bool_]) -> list[_Path]:
     return paths
 
 
-def _without_noise(paths: list[_Path], strong: NDArray[np.bool_] | None, width: float, is_clean: bool) -> list[_Path]:
-    """Drop connected parts without sure ink, and of photos specks much smaller than the drawing."""
+def _without_noise(paths: list[_Path], strong: NDArray[np.bool_], width: float, is_clean: bool) -> list[_Path]:
+    """Drop connected parts without sure ink; in photos also specks and what hangs on the picture's border."""
     groups: dict[int, list[_Path]] = defaultdict(list)
     label = _union([path.nodes for path in paths])
     for path in paths:
         groups[label[path.nodes[0]]].append(path)
-    points = {name: np.concatenate([path.points for path in group]) for name, group in groups.items()}
-    extent = {name: float(np.ptp(spots, axis=0).max()) for name, spots in points.items()}
-    smallest = 0.0 if is_clean else max(1.5 * width, 0.02 * max(extent.values()))
+    pixels = {name: np.concatenate([path.points for path in group]).astype(int) for name, group in groups.items()}
+    extent = {name: float(np.ptp(spots, axis=0).max()) for name, spots in pixels.items()}
+    largest = max(extent.values())
+    last = np.array(strong.shape[::-1]) - 3
     kept = []
     for name, group in groups.items():
-        pixels = points[name].astype(int)
-        is_sure = strong is None or bool(strong[pixels[:, 1], pixels[:, 0]].any())
-        if is_sure and extent[name] >= smallest:
+        spots = pixels[name]
+        is_sure = bool(strong[spots[:, 1], spots[:, 0]].any())
+        hangs_on_border = bool((spots < 3).any() or (spots > last).any())
+        smallest = 0.3 * largest if hangs_on_border else max(1.5 * width, 0.02 * largest)
+        if is_sure and (is_clean or extent[name] >= smallest):
             kept += group
     return kept
 
