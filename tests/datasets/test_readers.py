@@ -64,7 +64,7 @@ def test_plain_set_reads_the_same_in_every_form(plain: Path, form: str) -> None:
     (row,) = data.in_split("test")
     assert data.picture(row).size == (8, 6)
     assert [sketch.num_points for sketch in data.sketches(row)] == [4, 2]
-    assert data.picture_hash(row) == open_dataset(plain).picture_hash(row)
+    assert data.picture_bytes(row) == (plain / "p" / "a.png").read_bytes()
     assert data.sketch_hash(row, 0) != data.sketch_hash(row, 1)
 
 
@@ -87,7 +87,6 @@ def test_errors_name_row_and_file(plain: Path) -> None:
 def test_without_splits_every_row_belongs_to_each(tmp_path: Path) -> None:
     data = open_dataset(write_set(tmp_path / "x", [{"id": "a"}, {"id": "b"}], {}))
     assert len(data.in_split("test")) == 2
-    assert data.picture_hash(data.rows[0]) == ""
 
 
 def test_names_are_looked_up_in_the_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

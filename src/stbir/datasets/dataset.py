@@ -80,12 +80,17 @@ class Dataset:
         """
         from stbir.images import load_picture
 
-        if row.image is None:
-            raise DatasetError(f"data set {self.name}: row {row.id!r} has no picture: use rows with an image")
+        content = self.picture_bytes(row)
         try:
-            return load_picture(self.files.read(row.image), max_side_px=max_side_px)
+            return load_picture(content, max_side_px=max_side_px)
         except ImageError as error:
             raise DatasetError(f"{self.files.name}: {row.image} of row {row.id!r}: {error}") from None
+
+    def picture_bytes(self, row: Row) -> bytes:
+        """The content of a row's picture file; `DatasetError` where the row has none."""
+        if row.image is None:
+            raise DatasetError(f"data set {self.name}: row {row.id!r} has no picture: use rows with an image")
+        return self.files.read(row.image)
 
     def sketch(self, row: Row, position: int = 0) -> Sketch:
         """Load one of a row's drawings.
@@ -114,10 +119,6 @@ class Dataset:
     def sketches(self, row: Row) -> tuple[Sketch, ...]:
         """Load all of a row's drawings, in order."""
         return tuple(self.sketch(row, position) for position in range(len(row.sketches)))
-
-    def picture_hash(self, row: Row) -> str:
-        """SHA-256 of the picture's bytes, 64 hex digits; "" where the row has none."""
-        return hashlib.sha256(self.files.read(row.image)).hexdigest() if row.image else ""
 
     def sketch_hash(self, row: Row, position: int) -> str:
         """SHA-256 of a drawing's bytes or stroke line, 64 hex digits."""
