@@ -145,3 +145,11 @@ def test_pools_are_ranked_apart() -> None:
         assert ranks[query] == 1 + sum(similarity[index] >= similarity[targets[query]] for index in others)
     with pytest.raises(InputError, match="query 0 has its right picture in another pool"):
         ranks_in_pools(queries, gallery, targets, pools[targets] + 9, pools)
+
+
+def test_similarities_equal_but_for_rounding_are_ties() -> None:
+    rng = np.random.default_rng(5)
+    picture = unit(rng.normal(size=(1, 333)))[0]
+    gallery = np.stack([rng.permutation(picture) for _ in range(50)])
+    queries = np.full((50, 333), 0.1, np.float32)
+    assert ranks_of_targets(queries, gallery, np.arange(50)).tolist() == [50] * 50
