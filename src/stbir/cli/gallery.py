@@ -29,7 +29,7 @@ def gallery() -> None:
 @GALLERY_OPTION
 @JSON_OPTION
 def info(gallery_path: Path, as_json: bool) -> None:
-    """Say how many pictures a gallery holds, of which folders, and which model made it."""
+    """Show size, folders and model of a gallery."""
     from stbir.search import Gallery
 
     found = Gallery.open(gallery_path, create=False).info()
@@ -60,7 +60,7 @@ def info(gallery_path: Path, as_json: bool) -> None:
 @GALLERY_OPTION
 @JSON_OPTION
 def list_pictures(gallery_path: Path, as_json: bool) -> None:
-    """List the pictures of a gallery in order of path."""
+    """List the pictures in order of path."""
     from stbir.search import Gallery
 
     entries = Gallery.open(gallery_path, create=False).entries()
@@ -100,7 +100,10 @@ def remove(ids: tuple[str, ...], under: Path | None, missing: bool, gallery_path
 @GALLERY_OPTION
 @JSON_OPTION
 def verify(gallery_path: Path, as_json: bool) -> None:
-    """Read every row of a gallery and check it; exit code 2 if something is damaged."""
+    """Read and check every row.
+
+    The exit code is 2 if something is damaged. A file that is no longer there is no damage.
+    """
     from stbir.search import Gallery
 
     check = Gallery.open(gallery_path, create=False).verify()

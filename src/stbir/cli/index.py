@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from stbir.cli.output import (
 
 if TYPE_CHECKING:
     from stbir.gallery.catalogue import IndexReport
+    from stbir.gallery.ingest import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -92,8 +94,8 @@ def _as_json(report: IndexReport, gallery_path: Path) -> dict[str, Any]:
     }
 
 
-def _make_progress() -> Any:
-    """A bar on stderr with rate and time left; a line now and then where stderr is no terminal."""
+def _make_progress() -> Progress:
+    """A bar with rate and time left on a terminal; elsewhere a line now and then."""
     from tqdm import tqdm
 
     from stbir.gallery.ingest import Progress
@@ -101,17 +103,26 @@ def _make_progress() -> Any:
     class Bar(Progress):
         def __init__(self) -> None:
             self._bar: tqdm[Any] | None = None
+            self._last_line = self._started = time.monotonic()
+            self._num_done = self._total = 0
 
         def start(self, total: int) -> None:
-            interval = 0.2 if sys.stderr.isatty() else SECONDS_BETWEEN_LINES
-            if total:
-                self._bar = tqdm(
-                    total=total, unit=" pictures", desc="indexing", file=sys.stderr, mininterval=interval, leave=False
-                )
+            self._total = total
+            self._last_line = self._started = time.monotonic()
+            if total and sys.stderr.isatty():
+                self._bar = tqdm(total=total, unit=" pictures", desc="indexing", file=sys.stderr, leave=False)
 
         def advance(self) -> None:
+            self._num_done += 1
             if self._bar is not None:
                 self._bar.update()
+            elif self._num_done == self._total or time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:
+                self._last_line = time.monotonic()
+                elapsed = self._last_line - self._started
+                click.echo(
+                    tqdm.format_meter(self._num_done, self._total, elapsed, prefix="indexing", unit=" pictures"),
+                    err=True,
+                )
 
         def skip(self, path: Path, reason: str) -> None:
             line = f"skipped {shown_path(path)}: {reason}"

@@ -22,7 +22,10 @@ def model() -> None:
 @click.argument("folders", nargs=-1, metavar="[DIR]...", type=click.Path(path_type=Path))
 @JSON_OPTION
 def list_models(folders: tuple[Path, ...], as_json: bool) -> None:
-    """List the model shipped with stbir and those in the given folders; each is checked."""
+    """List and check models.
+
+    That is the model shipped with stbir, and all below the given folders.
+    """
     from stbir.model.bundle import DEFAULT_PATH, INFO_FILE, Bundle
 
     places = [DEFAULT_PATH] if (DEFAULT_PATH / INFO_FILE).is_file() else []
@@ -43,7 +46,7 @@ def list_models(folders: tuple[Path, ...], as_json: bool) -> None:
 @MODEL_OPTION
 @JSON_OPTION
 def info(model_path: Path | None, as_json: bool) -> None:
-    """Say what a model is, how it was made, and how well it does."""
+    """Show what a model is and how it was made."""
     from stbir.model.bundle import Bundle
 
     bundle = Bundle.load(model_path)
@@ -70,7 +73,10 @@ def info(model_path: Path | None, as_json: bool) -> None:
 @click.argument("out", metavar="DIR", type=click.Path(path_type=Path))
 @MODEL_OPTION
 def export(out: Path, model_path: Path | None) -> None:
-    """Write a model as a bundle directory: to study it, to change its model.json, to carry it elsewhere."""
+    """Write a model as a bundle directory.
+
+    For use on another machine, or to study it.
+    """
     from stbir.errors import InputError
     from stbir.model.bundle import MODEL_FILES, Bundle
 

@@ -195,7 +195,7 @@ class Encoder:
         return vectors
 
     def _run(self, tower: str, feeds: dict[str, Any], outputs: dict[str, int]) -> list[Vectors]:
-        """Run one batch and check that what comes out are finite unit vectors of the promised length."""
+        """Run one batch and check what comes out."""
         num_rows = len(next(iter(feeds.values())))
         try:
             results = self._session(tower).run(list(outputs), feeds)
@@ -203,16 +203,21 @@ class Encoder:
             raise
         except Exception as error:
             raise self._broken(tower, f"fails on a batch of {num_rows}: {_first_line(error)}") from error
-        for (name, width), values in zip(outputs.items(), results, strict=True):
-            if values.shape != (num_rows, width):
-                raise self._broken(tower, f"gives {name} of shape {values.shape}, expected {(num_rows, width)}")
-            norms = np.linalg.norm(values, axis=1)
-            if not np.all(np.isfinite(norms)):
-                raise self._broken(tower, f"gives {name} that is not finite")
-            if np.any(np.abs(norms - 1) > UNIT_TOLERANCE):
-                raise self._broken(tower, f"gives {name} of length {norms.min():.3f}..{norms.max():.3f}, expected 1")
-            values /= norms[:, None]
-        return [np.asarray(values, np.float32) for values in results]
+        return [
+            self._checked(tower, name, np.asarray(values, np.float32), (num_rows, width))
+            for (name, width), values in zip(outputs.items(), results, strict=True)
+        ]
+
+    def _checked(self, tower: str, name: str, values: Vectors, shape: tuple[int, int]) -> Vectors:
+        """The rows scaled to length 1 exactly, if they have it nearly."""
+        if values.shape != shape:
+            raise self._broken(tower, f"gives {name} of shape {values.shape}, expected {shape}")
+        norms = np.linalg.norm(values, axis=1, keepdims=True)
+        if not np.all(np.isfinite(norms)):
+            raise self._broken(tower, f"gives {name} that is not finite")
+        if np.any(np.abs(norms - 1) > UNIT_TOLERANCE):
+            raise self._broken(tower, f"gives {name} of length {norms.min():.3f}..{norms.max():.3f}, expected 1")
+        return np.asarray(values / norms, np.float32)
 
     def _session(self, tower: str) -> Any:
         """The ONNX Runtime session of a tower, made at first use."""
