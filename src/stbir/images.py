@@ -120,7 +120,7 @@ def letterbox(picture: Image.Image, size_px: int, max_stretch: float = 4 / 3) ->
         max_stretch: Largest change of the aspect ratio, >= 1; 1 keeps the aspect.
 
     Returns:
-        `[S, S, 3]`: the picture scaled (anti-aliased) and centred; the rest has the mean colour of the picture's border.
+        `[S, S, 3]`: the picture scaled (anti-aliased) and centred; the rest has the mean colour of its border.
     """
     picture = to_rgb(picture)
     share = min(1.0, max_stretch * min(picture.size) / max(picture.size))

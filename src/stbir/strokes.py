@@ -7,10 +7,8 @@ Everything given is hostile until it parsed within the limits below. Must not im
 
 from __future__ import annotations
 
-import json
-import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,18 +20,15 @@ from stbir.errors import ImageError, SketchError
 from stbir.files import read_regular_file
 from stbir.images import load_picture, to_rgb
 from stbir.raster import draw_polylines
+from stbir.stroke_json import MAX_POINTS, MAX_STROKES, Strokes, read_quickdraw, read_strokes, rounded
+from stbir.svg import read_svg
 from stbir.tracing import WORKING_SIDE_PX, trace_picture
 
-MAX_BYTES = 8_000_000
 MAX_FILE_BYTES = 200_000_000
-MAX_STROKES = 20_000
-MAX_POINTS = 200_000
 MAX_COORDINATE = 1e7
 
 _MAX_TRACED_SIDE_PX = 2048
 _TRACE_TOLERANCE_PX = 0.4
-
-Strokes = tuple[NDArray[np.float32], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +52,8 @@ class Sketch:
     size: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        strokes = tuple(np.asarray(stroke, np.float32) for stroke in self.strokes if len(stroke))
+        with np.errstate(over="ignore", invalid="ignore"):
+            strokes = tuple(np.asarray(stroke, np.float32) for stroke in self.strokes if len(stroke))
         if not strokes:
             raise SketchError("the drawing is empty: draw at least one stroke")
         if len(strokes) > MAX_STROKES:
@@ -90,10 +86,7 @@ class Sketch:
         Raises:
             SketchError: Not this format, or over the limits.
         """
-        fields = _parse_object(data)
-        if not isinstance(fields.get("strokes"), list | tuple):
-            raise SketchError('the drawing has no list "strokes": expected {"strokes": [[[x, y], ...], ...]}')
-        return cls(_arrays(fields["strokes"]), _parsed_size(fields.get("size")))
+        return cls(*read_strokes(data))
 
     @classmethod
     def from_quickdraw(cls, line: str | bytes | Mapping[str, Any]) -> Sketch:
@@ -108,14 +101,25 @@ class Sketch:
         Raises:
             SketchError: Not this format, or over the limits.
         """
-        fields = _parse_object(line)
-        drawing = fields.get("drawing")
-        if not isinstance(drawing, list | tuple):
-            raise SketchError('the line has no list "drawing": expected one line of a Quick, Draw! ndjson file')
-        columns = _arrays(drawing)
-        if any(array.ndim != 2 or len(array) not in (2, 3) for array in columns):
-            raise SketchError('a stroke of "drawing" is not [[x, ...], [y, ...]]: expected a Quick, Draw! ndjson line')
-        return cls(tuple(np.ascontiguousarray(array.T) for array in columns))
+        return cls(read_quickdraw(line))
+
+    @classmethod
+    def from_svg(cls, text: str | bytes) -> Sketch:
+        """Read an SVG drawing: its paths and shapes, transforms applied, curves as short lines.
+
+        Args:
+            text: The file's content; a document type or entities are refused.
+
+        Returns:
+            One stroke for each subpath or shape, in the units of the viewBox.
+
+        Raises:
+            SketchError: Not an SVG, broken, over the limits, or without lines.
+        """
+        lines, size = read_svg(text)
+        if not lines:
+            raise SketchError("the SVG holds no path or shape that is painted: expected a drawing")
+        return cls(tuple(lines), size)
 
     @classmethod
     def from_raster(cls, picture: Image.Image | NDArray[np.uint8]) -> Sketch:
@@ -160,6 +164,8 @@ class Sketch:
         try:
             if start == b"{":
                 return cls._from_json_file(content)
+            if start == b"<":
+                return cls.from_svg(content)
             return cls.from_raster(load_picture(content, max_side_px=_MAX_TRACED_SIDE_PX))
         except (SketchError, ImageError) as error:
             raise SketchError(f"{os.fspath(path)}: {error}") from None
@@ -172,7 +178,7 @@ class Sketch:
 
     def to_json(self) -> dict[str, Any]:
         """The drawing as `from_json` reads it, numbers rounded to seven significant digits of the largest."""
-        fields: dict[str, Any] = {"strokes": [_rounded(stroke) for stroke in self.strokes]}
+        fields: dict[str, Any] = {"strokes": [rounded(stroke) for stroke in self.strokes]}
         if self.size is not None:
             fields["size"] = list(self.size)
         return fields
@@ -284,66 +290,6 @@ def _picture_of(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _parse_object(data: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
-    if isinstance(data, Mapping):
-        return data
-    if len(data) > MAX_BYTES:
-        raise SketchError(f"the drawing has {len(data):,} bytes, more than the {MAX_BYTES:,} allowed: simplify it")
-    try:
-        fields = json.loads(data)
-    except RecursionError:
-        raise SketchError("the drawing's JSON is nested too deeply: expected three levels of lists") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise SketchError(f"the drawing is not JSON ({error}): expected an object with strokes") from None
-    if not isinstance(fields, dict):
-        raise SketchError(f"the drawing is a JSON {type(fields).__name__}: expected an object with strokes")
-    return fields
-
-
-def _arrays(strokes: Iterable[Any]) -> Strokes:
-    """Strokes as float32 arrays; anything but nested lists of numbers is refused."""
-    arrays = []
-    num_points = 0
-    for position, stroke in enumerate(strokes):
-        if position >= MAX_STROKES:
-            raise SketchError(f"the drawing has more than {MAX_STROKES:,} strokes: simplify it")
-        array = _numbers(stroke, position)
-        num_points += array.size
-        if num_points > 4 * MAX_POINTS:
-            raise SketchError(f"the drawing has more than {MAX_POINTS:,} points: simplify it")
-        if array.size:
-            arrays.append(array)
-    return tuple(arrays)
-
-
-def _numbers(stroke: Any, position: int) -> NDArray[np.float32]:
-    expected = "expected a list of points [x, y] or [x, y, t, pressure], all numbers"
-    try:
-        array = np.asarray(stroke)
-    except (ValueError, TypeError, OverflowError):
-        try:
-            width = min(len(point) for point in stroke)
-            array = np.asarray([point[:width] for point in stroke])
-        except (ValueError, TypeError, OverflowError, KeyError):
-            raise SketchError(f"stroke {position + 1} cannot be read: {expected}") from None
-    if array.size and (array.dtype.kind not in "iuf" or array.ndim != 2):
-        raise SketchError(f"stroke {position + 1} is not a list of points: {expected}")
-    with np.errstate(over="ignore"):
-        array = array.astype(np.float32)
-    if not np.isfinite(array).all():
-        raise SketchError(f"stroke {position + 1} holds a number that is not finite: {expected}")
-    return array
-
-
-def _parsed_size(size: Any) -> tuple[float, float] | None:
-    if size is None:
-        return None
-    is_pair = isinstance(size, list | tuple) and len(size) == 2
-    if not is_pair or not all(isinstance(side, int | float) and not isinstance(side, bool) for side in size):
-        raise SketchError(f"the size of the drawing is {str(size)[:40]}: expected [width, height]")
-    return size[0], size[1]
-
-
 def _checked_size(size: tuple[float, float] | None) -> tuple[float, float] | None:
     if size is None:
         return None
@@ -351,10 +297,3 @@ def _checked_size(size: tuple[float, float] | None) -> tuple[float, float] | Non
     if not (0 < width <= MAX_COORDINATE and 0 < height <= MAX_COORDINATE):
         raise SketchError(f"the size of the drawing is {str(list(size))[:60]}: expected two numbers above 0")
     return float(width), float(height)
-
-
-def _rounded(stroke: NDArray[np.float32]) -> list[list[float]]:
-    rounded: list[list[float]] = stroke.astype(np.float64).tolist()
-    largest = np.abs(stroke).max(axis=0).tolist()
-    digits = [max(0, 6 - math.ceil(math.log10(value))) if value > 0 else 0 for value in largest]
-    return [[round(value, places) for value, places in zip(point, digits, strict=True)] for point in rounded]
