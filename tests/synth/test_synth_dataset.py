@@ -1,0 +1,80 @@
+"""Data sets on disk: manifest and files agree, a second run goes on, seeds do not meet."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import pytest
+from click.testing import CliRunner
+
+from stbir.cli.synth import synth
+from stbir.errors import ConfigError, DatasetError
+from stbir.synth import build_dataset
+from stbir.synth.dataset import SAMPLE_SEED, plan
+from stbir.synth.wording import short_text
+
+
+def shapes_of(count, seed):
+    return {json.dumps(dict(item.spec.shape), sort_keys=True) for item in plan(count, seed)}
+
+
+def test_plan_comes_in_twins():
+    items = list(plan(640, 1))
+    assert len({item.id for item in items}) == 640
+    assert set(Counter(item.shape_group for item in items).values()) == {4}
+    assert set(Counter(item.dress_group for item in items).values()) == {4}
+    looks = Counter((item.shape_group, short_text(item.spec)) for item in items)
+    assert max(looks.values()) == 1, "two pictures of one shape look alike"
+    assert len({item.id.split("-")[0] for item in items}) == 5
+
+
+def test_plan_of_fewer_is_the_beginning():
+    assert [item.spec for item in plan(20, 3)] == [item.spec for item in plan(40, 3)][:20]
+
+
+def test_other_seeds_have_other_shapes():
+    assert not shapes_of(160, SAMPLE_SEED) & shapes_of(160, 910_001)
+
+
+def test_build_and_go_on(tmp_path):
+    pytest.importorskip("vtkmodules", reason="needs the extra synth")
+    manifest = build_dataset(tmp_path / "d", 3, seed=5, size_px=48, drawings_per_object=1)
+    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+    assert len(rows) == 3
+    for row in rows:
+        assert (tmp_path / "d" / row["image"]).stat().st_size > 500
+        assert all((tmp_path / "d" / name).is_file() for name in row["sketches"])
+    first = (tmp_path / "d" / rows[0]["image"]).read_bytes()
+    (tmp_path / "d" / rows[0]["image"]).unlink()
+    kept = (tmp_path / "d" / rows[1]["image"]).stat().st_mtime_ns
+    calls = []
+    build_dataset(
+        tmp_path / "d", 4, seed=5, size_px=48, drawings_per_object=1, progress=lambda *call: calls.append(call)
+    )
+    assert (tmp_path / "d" / rows[0]["image"]).read_bytes() == first
+    assert (tmp_path / "d" / rows[1]["image"]).stat().st_mtime_ns == kept
+    assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    with pytest.raises(DatasetError, match="other settings"):
+        build_dataset(tmp_path / "d", 4, seed=6, size_px=48)
+
+
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"size_px": 8}, {"drawings_per_object": -1}])
+def test_numbers_out_of_range(tmp_path, wrong):
+    with pytest.raises(ConfigError, match="count of 1 or more"):
+        build_dataset(tmp_path, **{"count": 1, **wrong})
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DatasetError, match="cannot write"):
+        build_dataset(tmp_path / "file", 1)
+
+
+def test_command_line(tmp_path):
+    pytest.importorskip("vtkmodules", reason="needs the extra synth")
+    arguments = ["render", "--count", "2", "--out", str(tmp_path), "--size", "48", "--family", "beer stein"]
+    result = CliRunner().invoke(synth, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    rows = (tmp_path / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row)["attributes"]["kind"] for row in rows] == ["beer stein"] * 2

@@ -1,0 +1,82 @@
+"""The shipped sample gallery: manifest, files, drawings and queries agree."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from stbir.strokes import Sketch
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+@pytest.fixture(scope="module")
+def rows():
+    if not SAMPLES.is_dir():
+        pytest.skip("the samples are not part of an installed package")
+    return [json.loads(line) for line in (SAMPLES / "manifest.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.fixture(scope="module")
+def queries(rows):
+    return [json.loads(line) for line in (SAMPLES / "queries.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_file_is_in_the_manifest_and_the_other_way_round(rows):
+    assert len(rows) >= 600
+    assert {row["image"] for row in rows} == {f"gallery/{path.name}" for path in (SAMPLES / "gallery").iterdir()}
+    drawings = {name for row in rows for name in row["sketches"]}
+    assert drawings == {f"drawings/{path.name}" for path in (SAMPLES / "drawings").iterdir()}
+    assert len({row["id"] for row in rows}) == len(rows)
+
+
+def test_size(rows):
+    assert sum(path.stat().st_size for path in (SAMPLES / "gallery").iterdir()) <= 8_000_000
+
+
+def test_rows_say_what_one_needs(rows):
+    for row in rows:
+        assert row["text"] == row["texts"][0]
+        assert len(row["texts"]) >= 2
+        assert row["category"] == row["attributes"]["family"]
+        assert row["licence"]
+        assert row["source"] == "stbir-synth"
+    assert set(Counter(row["category"] for row in rows)) == {"chair", "shoe", "mug", "lamp", "bag"}
+
+
+def test_pictures_open(rows):
+    for row in rows[::40]:
+        with Image.open(SAMPLES / row["image"]) as picture:
+            picture.load()
+            assert picture.mode == "RGB"
+            assert 192 <= picture.width == picture.height <= 224
+
+
+def test_drawings_open(rows, queries):
+    assert len(queries) >= 24
+    for query in queries:
+        sketch = Sketch.load(SAMPLES / query["sketch"])
+        assert len(sketch.strokes) >= 3
+        assert sketch.strokes[0].shape[1] == 3
+
+
+def test_a_query_needs_both_the_drawing_and_the_words(rows, queries):
+    """Several pictures have the drawn shape, several fit the words, exactly one is both."""
+    from stbir.synth.dataset import SAMPLE_COUNT, SAMPLE_SEED, plan
+    from stbir.synth.wording import short_text
+
+    words = {item.id: short_text(item.spec) for item in plan(SAMPLE_COUNT, SAMPLE_SEED)}
+    by_image = {row["image"]: row for row in rows}
+    for query in queries:
+        target = by_image[query["target"]]
+        assert query["sketch"] in target["sketches"]
+        group = target["attributes"]["shape_group"]
+        same_shape = {row["id"] for row in rows if row["attributes"]["shape_group"] == group}
+        same_words = {name for name, text in words.items() if text == query["text"]}
+        assert len(same_shape) >= 3
+        assert len(same_words) >= 2, query["text"]
+        assert same_shape & same_words == {target["id"]}
