@@ -1,0 +1,108 @@
+"""Write docs/benchmarks.md from the results in benchmarks/results: every figure of the page comes from a file there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from stbir.evaluate import Evaluation
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+HEAD = """# Benchmarks
+
+Made by `python benchmarks/render.py` from the files in `benchmarks/results`; do not edit by hand.
+
+Every query is asked three times: by the drawing alone, by the words alone, and by both. One picture is right; its rank
+is counted in the whole gallery, ties against the system. Protocols:
+
+| protocol | a query is | searched are |
+|---|---|---|
+| `open` | every test drawing, with its photo's words | all test photos and every distractor |
+| `fg-sbir` | every test drawing, with its photo's words | the test photos of its category |
+| `stbir` | every test photo: its words and the mean of its drawings | all test photos |
+
+Figures of different protocols cannot be compared.
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(page(RESULTS), encoding="utf-8")
+
+
+def page(results: Path) -> str:
+    """The page as Markdown, from the result files of a folder."""
+    parts = [HEAD]
+    evaluations = [(path, Evaluation.read(path)) for path in sorted(results.glob("*.json")) if path.stem != "latency"]
+    if evaluations:
+        parts.append("## Finding the right picture\n")
+        parts.extend(section(path, evaluation) for path, evaluation in evaluations)
+    if (results / "latency.json").exists():
+        parts.append(latency(json.loads((results / "latency.json").read_text(encoding="utf-8"))))
+    return "\n".join(parts)
+
+
+def section(path: Path, evaluation: Evaluation) -> str:
+    """Table, notes and provenance of one evaluation."""
+    data, model = evaluation.data, evaluation.model
+    head, *rows = evaluation.rows()
+    splits = ", ".join(data.splits)
+    made_with = f"stbir {evaluation.stbir_version}; `benchmarks/results/{path.name}`"
+    notes = "\n".join(f"- {note}" for note in evaluation.notes())
+    weights = ", ".join(f"{name} {weight:g}" for name, weight in evaluation.settings.weights.items())
+    return f"""### {data.name}, protocol `{evaluation.protocol}`
+
+{data.num_queries:,} queries for {data.num_photos:,} photos (split {splits}), {data.num_pictures:,} pictures.
+
+| {" | ".join(head)} |
+|{"---|" * len(head)}
+{chr(10).join(f"| {' | '.join(row)} |" for row in rows)}
+
+{notes}
+- Model {model.name} {model.version}, fingerprint `{model.fingerprint[:12]}`; weights {weights};
+  data `{data.sha256[:12]}`; {made_with}.
+
+```
+{evaluation.command} --out benchmarks/results
+```
+"""
+
+
+def latency(found: dict[str, Any]) -> str:
+    """Table of times and sizes."""
+    machine, model = found["machine"], found["model"]
+    busy = "" if machine["load_before"] is None else f", load {machine['load_before']} before"
+
+    def times(name: str) -> str:
+        return f"{found[name]['p50']:,.1f} ms | {found[name]['p99']:,.1f} ms | {found[name]['n']}"
+
+    return f"""## Time and size
+
+{found["num_pictures"]:,} sample pictures, model {model["name"]} {model["version"]} ({model["megabytes"]} MB);
+{machine["processor"]}, {machine["cores"]} cores{busy}.
+
+| | p50 | p99 | n |
+|---|---|---|---|
+| `import stbir` (python -X importtime) | {times("import_ms")} |
+| `stbir search` with drawing and words, cold: the whole command | {times("cold_search_ms")} |
+| warm search: encode the query | {times("warm_encode_ms")} |
+| warm search: find the hits | {times("warm_search_ms")} |
+| warm search: both | {times("warm_total_ms")} |
+
+- `stbir index`: {found["index_pictures_per_s"]} pictures/s (reading, decoding, encoding, storing);
+  image tower alone: {found["encode_pictures_per_s"]} pictures/s.
+- Core install (stbir with its model and all it requires, no extras): {found["core_install_megabytes"]} MB.
+
+```
+make bench
+```
+"""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The demo and the benchmark page, run on small made-up input."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from shapes_dataset import write_shapes
+from stbir.datasets import open_dataset
+from stbir.evaluate import evaluate, make_task
+from stbir.model.bundle import Bundle
+from stbir.model.encoder import Encoder
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load(path: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def demo(tmp_path: Path, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    shapes = write_shapes(tmp_path / "samples" / "gallery")
+    for path in [*shapes.glob("drawings/*"), shapes / "manifest.jsonl"]:
+        path.rename(tmp_path / "samples" / path.name)
+    (shapes / "drawings").rmdir()
+    demo = load("examples/demo.py")
+    monkeypatch.setattr(demo, "SAMPLES", tmp_path / "samples")
+    monkeypatch.setattr(demo, "OUT", tmp_path / "out")
+    monkeypatch.setattr(demo, "SHOWN", ("red-bar", "green-disc"))
+    monkeypatch.setattr(sys, "argv", ["demo.py", "--model", str(tiny_bundle.path)])
+    write_queries(demo, {"red-bar": "gallery/red-bar.png", "green-disc": "gallery/green-disc.png"})
+    return demo
+
+
+def write_queries(demo: ModuleType, targets: dict[str, str]) -> None:
+    lines = [
+        {"name": name, "sketch": f"{name}-1.json", "text": name.split("-")[0], "target": target}
+        for name, target in targets.items()
+    ]
+    (demo.SAMPLES / "queries.jsonl").write_text("\n".join(map(json.dumps, lines)))
+
+
+def test_demo_shows_why_both_are_needed(demo: ModuleType, capsys) -> None:
+    assert demo.main() == 0
+    out = capsys.readouterr().out
+    assert "12 pictures, 12 of them new" in out
+    assert out.count("the right picture: 1. by both") == 2
+    alone = re.findall(r"1\. by both, (\d+)\. by the drawing alone, (\d+)\. by the words alone", out)
+    assert any(int(by_sketch) > 1 for by_sketch, _ in alone)
+    assert any(int(by_text) > 1 for _, by_text in alone)
+    assert (demo.OUT / "contact-sheet.png").stat().st_size > 1000
+    assert demo.main() == 0
+    assert "12 pictures, 0 of them new" in capsys.readouterr().out
+
+
+def test_demo_fails_when_the_right_picture_is_not_first(demo: ModuleType, capsys) -> None:
+    write_queries(demo, {"red-bar": "gallery/red-cross.png", "green-disc": "gallery/green-disc.png"})
+    assert demo.main() == 1
+    assert "not first for red-bar" in capsys.readouterr().err
+
+
+def test_demo_can_try_every_query(demo: ModuleType, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [*sys.argv, "--all"])
+    assert demo.main() == 0
+    assert re.search(r"first: 2 by both, [01] by the drawing alone, [01] by the words", capsys.readouterr().out)
+
+
+def test_shown_searches_are_sample_queries() -> None:
+    names = [json.loads(line)["name"] for line in (ROOT / "samples" / "queries.jsonl").read_text().splitlines()]
+    shown = load("examples/demo.py").SHOWN
+    assert len(shown) == 3
+    assert set(shown) <= set(names)
+
+
+LATENCY = {
+    "machine": {"processor": "P", "cores": 2, "system": "Linux", "load_before": 0.1},
+    "model": {"name": "m", "version": "1", "fingerprint": "f", "megabytes": 30.1},
+    "num_pictures": 640,
+    "index_pictures_per_s": 150.0,
+    "encode_pictures_per_s": 200.0,
+    "core_install_megabytes": 604,
+    **{
+        name: {"p50": 12.34, "p99": 23.45, "n": 7}
+        for name in ("import_ms", "cold_search_ms", "warm_encode_ms", "warm_search_ms", "warm_total_ms")
+    },
+}
+
+
+def test_page_shows_every_result(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    task = make_task("open", open_dataset(write_shapes(tmp_path / "shapes")))
+    command = "stbir evaluate --data shapes --protocol open"
+    result = evaluate(task, Encoder(tiny_bundle, 1), tiny_bundle.info, num_resamples=50, command=command)
+    result.write(tmp_path / "results")
+    (tmp_path / "results" / "latency.json").write_text(json.dumps(LATENCY))
+    page = load("benchmarks/render.py").page(tmp_path / "results")
+    assert "### shapes, protocol `open`" in page
+    assert "| sketch+text | 100.0 [100.0, 100.0] |" in page
+    assert f"{command} --out benchmarks/results" in page
+    assert "| warm search: both | 12.3 ms | 23.4 ms | 7 |" in page
+
+
+def test_page_is_up_to_date() -> None:
+    render = load("benchmarks/render.py")
+    assert render.PAGE.read_text(encoding="utf-8") == render.page(render.RESULTS), "run python benchmarks/render.py"
