@@ -8,7 +8,7 @@ Everything given is hostile until it parsed within the limits below. Must not im
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,9 +66,9 @@ class Sketch:
         num_points = sum(map(len, strokes))
         if num_points > MAX_POINTS:
             raise SketchError(f"the drawing has {num_points:,} points, more than {MAX_POINTS:,}: simplify it")
-        largest = max(float(np.abs(stroke[:, :2]).max()) for stroke in strokes)
-        if not largest <= MAX_COORDINATE:
-            raise SketchError(f"a coordinate is {largest}: expected numbers within ±{MAX_COORDINATE:.0f}")
+        largest = float(np.abs(np.concatenate([stroke[:, :2] for stroke in strokes])).max())
+        if not (largest <= MAX_COORDINATE and all(s.shape[1] == 2 or np.isfinite(s[:, 2:]).all() for s in strokes)):
+            raise SketchError(f"a coordinate is {largest}: expected finite numbers within ±{MAX_COORDINATE:.0f}")
         object.__setattr__(self, "strokes", strokes)
         object.__setattr__(self, "size", _checked_size(self.size))
 
@@ -144,7 +144,7 @@ class Sketch:
             )
         tolerance = _TRACE_TOLERANCE_PX * max(1.0, max(picture.size) / WORKING_SIDE_PX)
         size = (float(picture.width), float(picture.height))
-        return cls(tuple(line[keep_points(line, tolerance)] for line in lines), size)
+        return cls(simplified(lines, tolerance), size)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Sketch:
@@ -213,7 +213,7 @@ class Sketch:
         """
         if not tolerance >= 0:
             raise SketchError(f"tolerance={tolerance} is out of range: give a distance of 0 or more")
-        return Sketch(tuple(stroke[keep_points(stroke, tolerance)] for stroke in self.strokes), self.size)
+        return Sketch(simplified(self.strokes, tolerance), self.size)
 
 
 def rasterize(
@@ -257,29 +257,55 @@ def rasterize(
     return draw_polylines(moved, size_px, line_width_px)
 
 
-def keep_points(stroke: NDArray[np.float32], tolerance: float) -> NDArray[np.bool_]:
-    """Which points of a stroke `[N, 2..4]` Ramer's rule keeps; mask `[N]`, both ends always True."""
-    points = stroke[:, 0] + 1j * stroke[:, 1].astype(np.float64)
+def simplified(strokes: Sequence[NDArray[np.float32]], tolerance: float) -> Strokes:
+    """Leave out points by Ramer's rule, in all strokes at once; see `Sketch.simplify`.
+
+    Args:
+        strokes: Each `[N >= 1, 2..4]`.
+        tolerance: Largest distance of a left-out point from the simplified line.
+
+    Returns:
+        Each stroke with a subset of its points, both ends among them.
+    """
+    points = np.concatenate([stroke[:, :2] for stroke in strokes]).astype(np.float64) @ np.array([1, 1j])
+    lasts = np.cumsum([len(stroke) for stroke in strokes]) - 1
+    firsts = np.concatenate([[0], lasts[:-1] + 1])
     keep = np.zeros(len(points), bool)
-    keep[[0, -1]] = True
-    pending = [(0, len(points) - 1)]
-    while pending:
-        first, last = pending.pop()
-        if last - first < 2:
-            continue
-        start, chord = points[first], points[last] - points[first]
-        length = abs(chord)
-        offset = points[first + 1 : last] - start
-        if length > 0:
-            offset *= chord.conjugate() / length
-            offset -= np.minimum(np.maximum(offset.real, 0), length)
-        distance = np.abs(offset)
-        farthest = int(distance.argmax())
-        if distance[farthest] > tolerance:
-            middle = first + 1 + farthest
-            keep[middle] = True
-            pending += [(first, middle), (middle, last)]
-    return keep
+    keep[firsts] = keep[lasts] = True
+    first, last = firsts, lasts
+    while (is_open := last - first > 1).any():
+        first, last = first[is_open], last[is_open]
+        middle = _farthest_beyond(points, first, last, tolerance)
+        is_split = middle >= 0
+        first, last, middle = first[is_split], last[is_split], middle[is_split]
+        keep[middle] = True
+        first, last = np.concatenate([first, middle]), np.concatenate([middle, last])
+    ends = lasts + 1
+    return tuple(stroke[keep[end - len(stroke) : end]] for stroke, end in zip(strokes, ends.tolist(), strict=True))
+
+
+def _farthest_beyond(
+    points: NDArray[np.complex128], first: NDArray[np.intp], last: NDArray[np.intp], tolerance: float
+) -> NDArray[np.intp]:
+    """For each chord `first`-`last` the index of the point between that is farthest from it, -1 if none is too far."""
+    counts = last - first - 1
+    starts = np.cumsum(counts) - counts
+    chord = np.repeat(np.arange(len(first)), counts)
+    index = np.arange(len(chord)) + (first + 1 - starts)[chord]
+    span = points[last] - points[first]
+    length = np.abs(span)
+    unit = np.divide(span.conj(), length, out=np.zeros_like(span), where=length > 0)
+    offset = (points[index] - points[first][chord]) * unit[chord]
+    offset -= np.clip(offset.real, 0, length[chord])
+    dot = length[chord] == 0
+    offset[dot] = (points[index] - points[first][chord])[dot]
+    distance = np.abs(offset)
+    farthest = np.maximum.reduceat(distance, starts)
+    is_farthest = np.flatnonzero(distance == farthest[chord])
+    middle = np.empty(len(first), np.intp)
+    middle[chord[is_farthest[::-1]]] = index[is_farthest[::-1]]
+    middle[farthest <= tolerance] = -1
+    return middle
 
 
 def _picture_of(pixels: NDArray[np.uint8]) -> Image.Image:
