@@ -118,7 +118,9 @@ def test_table_says_what_was_measured(shapes: Dataset, encoder: Encoder) -> None
     table = run("open", shapes, encoder).table()
     assert "shapes, protocol open: 12 queries for 6 photos in 12 pictures; model tiny 0" in table
     assert "100.0 [100.0, 100.0]" in table
-    assert "cannot exceed 33.3 %" in table
+    assert "Chance: Acc@1 8.3 %" in table
+    assert "Acc@1 by words alone cannot exceed 33.3 %" in table
+    assert "Acc@1: sketch+text minus " in table
     assert "0% of the queries rank worse" in table
 
 

@@ -66,6 +66,16 @@ class Gain(_Record):
     p_value: float
     harm: float
 
+    def sentence(self) -> str:
+        """The gain in words."""
+        is_share = self.metric in _PERCENT
+        difference = _shown(self.difference, 100 if is_share else 1, 1 if is_share else 3, sign=True)
+        name, unit = (self.metric.capitalize(), " points") if is_share else (self.metric.upper(), "")
+        return (
+            f"{name}: sketch+text minus {self.over} alone is {difference}{unit} (p = {self.p_value:.3f}); "
+            f"{self.harm:.0%} of the queries rank worse."
+        )
+
 
 class QueryRecord(_Record):
     """Which query a rank belongs to.
@@ -187,18 +197,18 @@ class Evaluation(_Record):
 
     def notes(self) -> list[str]:
         """What a reader of the figures must know."""
-        notes = [f"Brackets: {self.settings.confidence:.0%} interval, bootstrapped by photo. Ties count as lost."]
+        chance = sum(1 / query.pool for query in self.queries) / len(self.queries)
+        notes = [
+            f"Brackets: {self.settings.confidence:.0%} interval, bootstrapped by photo. Ties count as lost. "
+            f"Chance: Acc@1 {100 * chance:.1f} %."
+        ]
         if self.data.text_ceiling is not None:
-            notes.append(
-                f"Words: the rows' field `{self.settings.text_field}`; by words alone Acc@1 cannot exceed "
-                f"{100 * self.data.text_ceiling:.1f} %, since photos share words."
+            ceiling = (
+                f"; photos share words, so Acc@1 by words alone cannot exceed {100 * self.data.text_ceiling:.1f} %"
             )
-        notes.extend(
-            f"{gain.metric}: sketch+text minus {gain.over} is {_shown(gain.difference, 100, 1, sign=True)} points "
-            f"(p {'<' if gain.p_value < 0.001 else '='} {max(gain.p_value, 0.001):.3f}); "
-            f"{gain.harm:.0%} of the queries rank worse."
-            for gain in self.gains
-        )
+            shared = self.data.text_ceiling < 1
+            notes.append(f"Words: the rows' field `{self.settings.text_field}`{ceiling if shared else ''}.")
+        notes.extend(gain.sentence() for gain in self.gains)
         if self.data.left_out:
             reasons = ", ".join(f"{number} ({reason})" for reason, number in sorted(self.data.left_out.items()))
             notes.append(f"Rows of the split that gave no query: {reasons}.")
