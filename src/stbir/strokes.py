@@ -8,7 +8,7 @@ Everything given is hostile until it parsed within the limits below. Must not im
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from stbir.errors import ImageError, SketchError
 from stbir.files import read_regular_file
 from stbir.images import load_picture, to_rgb
 from stbir.raster import draw_polylines
+from stbir.simplify import simplified
 from stbir.stroke_json import MAX_POINTS, MAX_STROKES, Strokes, read_quickdraw, read_strokes, rounded
 from stbir.svg import read_svg
 from stbir.tracing import WORKING_SIDE_PX, trace_picture
@@ -255,57 +256,6 @@ def rasterize(
     centre = np.array([(left + right) / 2, (top + bottom) / 2])
     moved = [((line - centre) * scale + size_px / 2).astype(np.float32) for line in lines]
     return draw_polylines(moved, size_px, line_width_px)
-
-
-def simplified(strokes: Sequence[NDArray[np.float32]], tolerance: float) -> Strokes:
-    """Leave out points by Ramer's rule, in all strokes at once; see `Sketch.simplify`.
-
-    Args:
-        strokes: Each `[N >= 1, 2..4]`.
-        tolerance: Largest distance of a left-out point from the simplified line.
-
-    Returns:
-        Each stroke with a subset of its points, both ends among them.
-    """
-    points = np.concatenate([stroke[:, :2] for stroke in strokes]).astype(np.float64) @ np.array([1, 1j])
-    lasts = np.cumsum([len(stroke) for stroke in strokes]) - 1
-    firsts = np.concatenate([[0], lasts[:-1] + 1])
-    keep = np.zeros(len(points), bool)
-    keep[firsts] = keep[lasts] = True
-    first, last = firsts, lasts
-    while (is_open := last - first > 1).any():
-        first, last = first[is_open], last[is_open]
-        middle = _farthest_beyond(points, first, last, tolerance)
-        is_split = middle >= 0
-        first, last, middle = first[is_split], last[is_split], middle[is_split]
-        keep[middle] = True
-        first, last = np.concatenate([first, middle]), np.concatenate([middle, last])
-    ends = lasts + 1
-    return tuple(stroke[keep[end - len(stroke) : end]] for stroke, end in zip(strokes, ends.tolist(), strict=True))
-
-
-def _farthest_beyond(
-    points: NDArray[np.complex128], first: NDArray[np.intp], last: NDArray[np.intp], tolerance: float
-) -> NDArray[np.intp]:
-    """For each chord `first`-`last` the index of the point between that is farthest from it, -1 if none is too far."""
-    counts = last - first - 1
-    starts = np.cumsum(counts) - counts
-    chord = np.repeat(np.arange(len(first)), counts)
-    index = np.arange(len(chord)) + (first + 1 - starts)[chord]
-    span = points[last] - points[first]
-    length = np.abs(span)
-    unit = np.divide(span.conj(), length, out=np.zeros_like(span), where=length > 0)
-    offset = (points[index] - points[first][chord]) * unit[chord]
-    offset -= np.clip(offset.real, 0, length[chord])
-    dot = length[chord] == 0
-    offset[dot] = (points[index] - points[first][chord])[dot]
-    distance = np.abs(offset)
-    farthest = np.maximum.reduceat(distance, starts)
-    is_farthest = np.flatnonzero(distance == farthest[chord])
-    middle = np.empty(len(first), np.intp)
-    middle[chord[is_farthest[::-1]]] = index[is_farthest[::-1]]
-    middle[farthest <= tolerance] = -1
-    return middle
 
 
 def _picture_of(pixels: NDArray[np.uint8]) -> Image.Image:
