@@ -161,15 +161,25 @@ class Sketch:
             SketchError: The file is none of these, or over the limits; the message names the file.
         """
         content = read_regular_file(path, MAX_FILE_BYTES, SketchError)
-        start = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
         try:
-            if start == b"{":
-                return cls._from_json_file(content)
-            if start == b"<":
-                return cls.from_svg(content)
-            return cls.from_raster(load_picture(content, max_side_px=_MAX_TRACED_SIDE_PX))
+            return cls.from_bytes(content)
         except (SketchError, ImageError) as error:
             raise SketchError(f"{os.fspath(path)}: {error}") from None
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Sketch:
+        """Read the content of a drawing file of any kind that `load` knows.
+
+        Raises:
+            SketchError: It is none of these, or over the limits.
+            ImageError: A picture that cannot be decoded.
+        """
+        start = content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+        if start == b"{":
+            return cls._from_json_file(content)
+        if start == b"<":
+            return cls.from_svg(content)
+        return cls.from_raster(load_picture(content, max_side_px=_MAX_TRACED_SIDE_PX))
 
     @classmethod
     def _from_json_file(cls, content: bytes) -> Sketch:

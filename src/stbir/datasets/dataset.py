@@ -128,17 +128,8 @@ class Dataset:
         return hashlib.sha256(self.files.read(name)).hexdigest()
 
     def _load_sketch(self, name: str) -> Sketch:
-        from stbir.images import load_picture
         from stbir.strokes import Sketch
 
         if name in self.strokes:
             return Sketch.from_json(self.strokes[name])
-        content = self.files.read(name)
-        suffix = name.rpartition(".")[2].lower()
-        if suffix == "json":
-            return Sketch.from_json(content)
-        if suffix == "ndjson":
-            return Sketch.from_quickdraw(content.split(b"\n", 1)[0])
-        if suffix == "svg":
-            return Sketch.from_svg(content.decode("utf-8", errors="replace"))
-        return Sketch.from_raster(load_picture(content))
+        return Sketch.from_bytes(self.files.read(name))

@@ -85,12 +85,12 @@ class ZipFiles:
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""
-        return _checked(name, self.name) in self._opened().NameToInfo
+        return self._entry(name) is not None
 
     def read(self, name: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         """Content of a file, at most `max_bytes` after unpacking."""
         archive = self._opened()
-        entry = archive.NameToInfo.get(_checked(name, self.name))
+        entry = self._entry(name)
         if entry is None:
             raise DatasetError(f"{self.name} holds no file {name!r}: the data set is incomplete, get it again")
         try:
@@ -110,6 +110,12 @@ class ZipFiles:
     def __setstate__(self, state: Mapping[str, Path]) -> None:
         self.__init__(state["path"])  # type: ignore[misc]
 
+    def _entry(self, name: str) -> zipfile.ZipInfo | None:
+        try:
+            return self._opened().getinfo(_checked(name, self.name))
+        except KeyError:
+            return None
+
     def _opened(self) -> zipfile.ZipFile:
         """The archive, opened anew after a fork: processes must not share a file position."""
         with self._lock:
@@ -125,7 +131,7 @@ class ZipFiles:
             archive = zipfile.ZipFile(self.path)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise DatasetError(f"{self.path} is not a readable zip ({error}): get it again") from None
-        if len(archive.NameToInfo) > MAX_ENTRIES:
+        if len(archive.infolist()) > MAX_ENTRIES:
             raise DatasetError(f"{self.path} has more than the {MAX_ENTRIES:,} entries allowed: split it")
         return archive
 
