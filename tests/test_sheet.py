@@ -49,9 +49,12 @@ def test_a_picture_that_is_gone_is_shown_by_its_thumbnail(tmp_path):
     assert middle[1] > middle[0] + 50
 
 
-def test_long_words_stay_in_their_cell(tmp_path):
-    query = Query(sketch=SKETCH, text="very " * 100 + "x" * 300, negative="y" * 300)
+@pytest.mark.parametrize("text", ["very " * 100, "x" * 300, "very " * 100 + "x" * 300])
+def test_long_words_stay_in_their_cell(tmp_path, text):
+    query = Query(sketch=SKETCH, text=text)
     sheet = np.asarray(contact_sheet(query, hits(tmp_path, 1))).astype(int)
+    captions = sheet[GAP_PX + CELL_PX + 1 :, GAP_PX + CELL_PX - 4 : 2 * GAP_PX + CELL_PX]
+    assert np.all(captions == captions[0, 0])
     between = sheet[:, GAP_PX + CELL_PX : 2 * GAP_PX + CELL_PX]
     assert np.all(between == between[0, 0])
 

@@ -195,6 +195,36 @@ def test_a_copy_of_a_known_picture_is_not_encoded(gallery, folder, monkeypatch):
     assert np.array_equal(stored["copy.jpg"][1], stored["red/red-bar.jpg"][1])
 
 
+def test_copies_of_a_picture_that_changes_in_the_same_run_keep_its_vector(gallery, folder):
+    original = folder / "m.jpg"
+    draw_shape("cross", "green", 70).save(original)
+    gallery.index(folder)
+    expected = rows(gallery)["m.jpg"][1]
+    for name in ("a.jpg", "z.jpg"):
+        shutil.copy(original, folder / name)
+    draw_shape("disc", "red", 70).save(original)
+    assert counts(gallery.index(folder)) == {"added": 2, "changed": 1, "unchanged": 12}
+    stored = rows(gallery)
+    assert np.array_equal(stored["a.jpg"][1], expected)
+    assert np.array_equal(stored["z.jpg"][1], expected)
+    assert not np.allclose(stored["m.jpg"][1], expected)
+
+
+def test_an_interrupted_run_commits_what_it_decoded(gallery, folder):
+    class Interrupted(Recorder):
+        def advance(self):
+            super().advance()
+            if self.done == 5:
+                raise KeyboardInterrupt
+
+    progress = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        gallery.index(folder, progress=progress)
+    assert progress.is_closed
+    assert len(gallery) == 5
+    assert counts(gallery.index(folder)) == {"added": 7, "unchanged": 5}
+
+
 def test_swapped_contents_are_both_seen(gallery, folder):
     gallery.index(folder)
     before = rows(gallery)
@@ -272,6 +302,16 @@ def test_bad_files_are_not_tried_again_until_they_change(gallery, folder, bad_fi
     third = gallery.index(folder)
     assert counts(third) == {"added": 1, "unchanged": 12}
     assert len(third.skipped) == gallery.info().num_skipped == 2
+
+
+def test_bad_files_of_other_folders_are_not_forgotten(gallery, folder, bad_files):
+    gallery.index(bad_files)
+    gallery.index(folder / "red")
+    assert gallery.info().num_skipped == 3
+    for path in bad_files[:2]:
+        path.unlink()
+    gallery.index(folder)
+    assert gallery.info().num_skipped == 1
 
 
 def test_a_picture_that_breaks_is_dropped_and_comes_back(gallery, folder):
