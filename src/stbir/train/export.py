@@ -1,0 +1,205 @@
+"""From trained towers to a bundle that needs no PyTorch, with the parity of the two measured.
+
+The text tower's vocabulary is cut to what an English query can contain, the towers' large weights are stored as 8-bit
+integers (see `stbir.train.quantize`), and `parity` says how far the bundle's vectors are from PyTorch's.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+import stbir
+from stbir.model.bundle import (
+    Bundle,
+    Dims,
+    Fusion,
+    ImageSettings,
+    ModelInfo,
+    Scale,
+    SketchSettings,
+    TextSettings,
+)
+from stbir.model.encoder import Encoder
+from stbir.strokes import Sketch
+from stbir.train.pretrained import minilm_directory
+from stbir.train.quantize import store_int8
+from stbir.train.recipe import Recipe
+from stbir.train.run import Towers
+
+_OPSET = 17
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def export_bundle(
+    towers: Towers,
+    recipe: Recipe,
+    scale: tuple[float, float],
+    directory: Path,
+    *,
+    licence: str,
+    provenance: dict[str, Any],
+    metrics: dict[str, Any],
+) -> Bundle:
+    """Write the towers as a bundle.
+
+    Args:
+        towers: Trained towers.
+        recipe: How they were trained.
+        scale: Inverse temperatures of drawing and words.
+        directory: Where the bundle goes.
+        licence: Terms of the weights.
+        provenance: What the model was made from.
+        metrics: Figures measured on it.
+
+    Returns:
+        The bundle as loaded back.
+    """
+    tokenizer, kept = cut_tokenizer((minilm_directory() / "tokenizer.json").read_text(), recipe.model.max_tokens)
+    files = {
+        "image.onnx": _image_onnx(towers),
+        "sketch.onnx": _sketch_onnx(towers),
+        "text.onnx": _text_onnx(towers, kept, recipe.model.max_tokens),
+        "tokenizer.json": tokenizer.encode(),
+    }
+    info = ModelInfo(
+        name=recipe.model.name,
+        created=datetime.now(UTC).strftime("%Y-%m-%d"),
+        version=stbir.__version__,
+        licence=licence,
+        description="Drawings and words to pictures: MobileNetV2 towers for both kinds of picture, MiniLM for words.",
+        dims=Dims(sketch=recipe.model.sketch_dim, text=recipe.model.text_dim),
+        image=ImageSettings(size_px=recipe.model.image_px, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
+        sketch=SketchSettings(
+            size_px=recipe.model.sketch_px, line_width_px=recipe.drawings.line_width_px, margin=recipe.drawings.margin
+        ),
+        text=TextSettings(max_tokens=recipe.model.max_tokens, pad_id=0),
+        fusion=Fusion(scale=Scale(sketch=scale[0], text=scale[1])),
+        provenance=provenance,
+        metrics=metrics,
+    )
+    return Bundle.write(directory, files, info)
+
+
+def cut_tokenizer(content: str, max_tokens: int) -> tuple[str, NDArray[np.int64]]:
+    """Cut a BERT WordPiece tokenizer to its plain English part.
+
+    Args:
+        content: The `tokenizer.json`.
+        max_tokens: Where texts are cut off.
+
+    Returns:
+        The smaller `tokenizer.json`, and for each of its ids the id in the old one.
+    """
+    fields = json.loads(content)
+    vocabulary: dict[str, int] = fields["model"]["vocab"]
+    words = [word for word in vocabulary if word.isascii() and not word.startswith("[unused") and word not in _SPECIAL]
+    kept = [*_SPECIAL, *words]
+    new = {word: place for place, word in enumerate(kept)}
+    fields["model"]["vocab"] = new
+    fields["added_tokens"] = [{**t, "id": new[t["content"]]} for t in fields["added_tokens"] if t["content"] in new]
+    for name, token in fields["post_processor"].get("special_tokens", {}).items():
+        token["ids"] = [new[name]]
+    for side in ("sep", "cls"):
+        if side in fields["post_processor"]:
+            fields["post_processor"][side][1] = new[fields["post_processor"][side][0]]
+    fields["padding"] = None
+    fields["truncation"] = {"direction": "Right", "max_length": max_tokens, "strategy": "LongestFirst", "stride": 0}
+    return json.dumps(fields, ensure_ascii=False), np.asarray([vocabulary[word] for word in kept])
+
+
+def parity(
+    towers: Towers, bundle: Bundle, photos: NDArray[np.uint8], sketches: Sequence[Sketch], texts: Sequence[str]
+) -> dict[str, float]:
+    """Cosine between the bundle's vectors and PyTorch's, the lowest of each tower.
+
+    Args:
+        towers: The trained towers.
+        bundle: Their export.
+        photos: [N, S, S, 3].
+        sketches: Drawings.
+        texts: Words.
+
+    Returns:
+        Lowest cosine by tower and space, 1 = the same.
+    """
+    encoder = Encoder(bundle)
+    found = dict(zip(("image_sketch", "image_text"), encoder.encode_images_in_spaces(list(photos)), strict=True))
+    found |= {"sketch": encoder.encode_sketches(sketches), "text": encoder.encode_texts(texts)}
+    tokens = encoder.text_input(texts)
+    ids = _old_ids(tokens["input_ids"], bundle)
+    with torch.inference_mode():
+        pictures = towers.image(torch.from_numpy(encoder.image_input(list(photos))))
+        expected: dict[str, Tensor] = {
+            "image_sketch": pictures[0],
+            "image_text": pictures[1],
+            "sketch": towers.sketch(torch.from_numpy(encoder.sketch_input(sketches))),
+            "text": towers.text(torch.from_numpy(ids), torch.from_numpy(tokens["attention_mask"])),
+        }
+    return {name: float((expected[name].numpy() * found[name]).sum(1).min()) for name in found}
+
+
+def _old_ids(ids: NDArray[np.int64], bundle: Bundle) -> NDArray[np.int64]:
+    _, kept = cut_tokenizer((minilm_directory() / "tokenizer.json").read_text(), bundle.info.text.max_tokens)
+    result: NDArray[np.int64] = kept[ids]
+    return result
+
+
+def _image_onnx(towers: Towers) -> bytes:
+    size = towers.image.size_px
+    return _to_onnx(towers.image, (torch.zeros(2, 3, size, size),), ["pixels"], ["sketch_space", "text_space"])
+
+
+def _sketch_onnx(towers: Towers) -> bytes:
+    size = towers.sketch.size_px
+    return _to_onnx(towers.sketch, (torch.zeros(2, 1, size, size),), ["ink"], ["sketch_space"])
+
+
+def _text_onnx(towers: Towers, kept: NDArray[np.int64], max_tokens: int) -> bytes:
+    """Export the text tower with the kept rows of its tables only; the tower itself stays whole."""
+    backbone = towers.text.backbone
+    words, positions = backbone.words, backbone.positions
+    backbone.words = nn.Embedding.from_pretrained(words.weight.detach()[torch.from_numpy(kept)])
+    backbone.positions = nn.Embedding.from_pretrained(positions.weight.detach()[:max_tokens])
+    try:
+        ids = torch.arange(2, 14).view(2, 6)
+        inputs = (ids, torch.ones_like(ids))
+        return _to_onnx(towers.text, inputs, ["input_ids", "attention_mask"], ["text_space"], dynamic_length=True)
+    finally:
+        backbone.words, backbone.positions = words, positions
+
+
+def _to_onnx(
+    module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], *, dynamic_length: bool = False
+) -> bytes:
+    axes: dict[str, dict[int, str]] = {name: {0: "batch"} for name in (*names, *outputs)}
+    if dynamic_length:
+        for name in names:
+            axes[name][1] = "length"
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # The exporter that needs no further package warns that a newer one exists.
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval().cpu(),
+            inputs,
+            buffer,
+            input_names=names,
+            output_names=outputs,
+            dynamic_axes=axes,
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+    content: bytes = store_int8(onnx.load_from_string(buffer.getvalue())).SerializeToString()
+    return content

@@ -1,0 +1,182 @@
+"""A training recipe: frozen settings read from TOML, every field open to the command line.
+
+stbir train recipes/default.toml --set words.schedule.num_steps=800
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from stbir.errors import ConfigError
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SetSettings(_Settings):
+    """One data set of the recipe.
+
+    Attributes:
+        name: A data set's name or path.
+        words_weight: How often its captioned photos are drawn in stage `words`, relative to their number; 0 = never.
+        share: Share of its photos taken, chosen by the seed.
+        max_pseudo: Most pseudo-drawings traced from its training photos.
+        held_out: Splits that are read but never learned from; every split but train, extra and none is held out anyway.
+    """
+
+    name: str
+    words_weight: float = Field(default=1.0, ge=0)
+    share: float = Field(default=1.0, gt=0, le=1)
+    max_pseudo: int = Field(default=0, ge=0)
+    held_out: tuple[str, ...] = ()
+
+
+class DataSettings(_Settings):
+    """The corpus.
+
+    Attributes:
+        cache: Folder of the prepared corpus.
+        sets: The data sets.
+        num_views: Views of every photo; odd ones are mirrored, cropped and relit.
+    """
+
+    cache: Path = Path("runs/corpus")
+    sets: tuple[SetSettings, ...]
+    num_views: Positive = 2
+
+
+class WeightSettings(_Settings):
+    """Pretrained weights to start from, files inside the archive or folder `root`.
+
+    Attributes:
+        root: Zip or folder that holds them; looked up like a data set's name.
+        mobilenet: MobileNetV2 1.0/224 as TFLite.
+        pidinet: PiDiNet checkpoint for pseudo-drawings.
+        doodlenet: Folder of DoodleNet's TensorFlow.js files.
+    """
+
+    root: str = "weights"
+    mobilenet: str = "mobilenetv2-tflite/mobilenet_v2_1.0_224_quant.tflite"
+    pidinet: str = "pidinet/table5_pidinet-tiny.pth"
+    doodlenet: str = "doodlenet"
+
+
+class ModelSettings(_Settings):
+    """Sizes of the towers."""
+
+    name: str = "stbir-default"
+    image_px: Positive = 192
+    sketch_px: Positive = 128
+    sketch_dim: Positive = 256
+    text_dim: Positive = 256
+    text_layers: Annotated[int, Field(ge=4, le=6)] = 6
+    max_tokens: Positive = 40
+
+
+class ScheduleSettings(_Settings):
+    """See `stbir.train.loop.Schedule`."""
+
+    num_steps: Positive
+    warmup_steps: int = Field(default=50, ge=0)
+    weight_decay: float = 0.02
+    max_gradient_norm: float = 1.0
+    validate_every: Positive = 250
+    save_every_s: float = 120.0
+    average_decay: float = 0.995
+
+
+class WordsRecipe(_Settings):
+    """Stage `words`; see `stbir.train.words.WordsSettings`."""
+
+    schedule: ScheduleSettings
+    batch_size: Positive = 192
+    image_lr: float = 3e-4
+    text_lr: float = 0.0
+    head_lr: float = 1e-3
+    hard_share: float = Field(default=0.5, ge=0, le=1)
+    feature_dropout: float = Field(default=0.1, ge=0, lt=1)
+
+
+class DrawingsRecipe(_Settings):
+    """Stage `drawings`; see `stbir.train.drawings.DrawingsSettings`."""
+
+    schedule: ScheduleSettings
+    batch_size: Positive = 128
+    backbone_lr: float = 4e-4
+    head_lr: float = 1e-3
+    frozen_blocks: int = Field(default=3, ge=0, le=17)
+    num_negatives: int = Field(default=256, ge=0)
+    line_width_px: float = 2.0
+    margin: float = 0.06
+    class_weight: float = 0.5
+    pair_weight: float = 0.5
+    teacher_weight: float = 0.2
+
+
+class Recipe(_Settings):
+    """Everything `stbir train` needs to know.
+
+    Attributes:
+        seed: Of every choice made.
+        device: A PyTorch device.
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    model: ModelSettings = ModelSettings()
+    data: DataSettings
+    weights: WeightSettings = WeightSettings()
+    words: WordsRecipe
+    drawings: DrawingsRecipe
+
+
+def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: A TOML file.
+        overrides: `a.b.c=value` pairs, the value in TOML's notation (or a bare word).
+
+    Returns:
+        The recipe.
+
+    Raises:
+        ConfigError: Not TOML, an unknown field or an unusable value; names the file and the field.
+    """
+    try:
+        fields: dict[str, Any] = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not a readable TOML recipe ({error})") from None
+    for override in overrides:
+        _apply(fields, override)
+    try:
+        return Recipe.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path}: {where}: {first['msg']}; see docs/training.md for the fields") from None
+
+
+def _apply(fields: dict[str, Any], override: str) -> None:
+    name, separator, value = override.partition("=")
+    keys = name.strip().split(".")
+    if not separator or not all(keys):
+        raise ConfigError(f"cannot read the setting {override!r}: write for example words.schedule.num_steps=800")
+    try:
+        parsed = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    place = fields
+    for key in keys[:-1]:
+        place = place.setdefault(key, {})
+        if not isinstance(place, dict):
+            raise ConfigError(f"the setting {override!r} names a field of {key!r}, which has none")
+    place[keys[-1]] = parsed

@@ -1,0 +1,121 @@
+"""From a recipe to a bundle: prepare, stage `words`, stage `drawings`, balance, export, in one resumable run.
+
+Everything lies in one folder; what is finished is not done again, so the same command after Ctrl-C or kill -9 goes on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from stbir.train.checkpoint import load_checkpoint, save_checkpoint
+from stbir.train.corpus import Corpus, PictureMaps
+from stbir.train.drawings import DrawingsSettings, DrawingsStage
+from stbir.train.loop import Schedule, run_stage
+from stbir.train.prepare import prepare_corpus, weights_folder, write_picture_maps
+from stbir.train.pretrained import load_minilm, load_mobilenet
+from stbir.train.recipe import DrawingsRecipe, Recipe, WordsRecipe
+from stbir.train.sketches import SketchSet
+from stbir.train.towers import ImageTower, SketchTower, TextTower
+from stbir.train.words import WordsSettings, WordsStage
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Towers:
+    """The three towers of a model."""
+
+    image: ImageTower
+    sketch: SketchTower
+    text: TextTower
+
+
+def build_towers(recipe: Recipe, weights: Path) -> Towers:
+    """Make the towers with their pretrained backbones; heads are drawn from the seed."""
+    torch.manual_seed(recipe.seed)
+    sizes = recipe.model
+    image = ImageTower(sizes.image_px, sizes.sketch_dim, sizes.text_dim)
+    sketch = SketchTower(sizes.sketch_px, sizes.sketch_dim)
+    text = TextTower(sizes.text_dim, sizes.text_layers)
+    image.backbone = load_mobilenet(weights / recipe.weights.mobilenet)
+    sketch.backbone = load_mobilenet(weights / recipe.weights.mobilenet)
+    text.backbone = load_minilm(sizes.text_layers)
+    return Towers(image.to(recipe.device), sketch.to(recipe.device), text.to(recipe.device))
+
+
+def train(recipe: Recipe, out: Path, say: Say = print) -> Towers:
+    """Train a model, or go on with it.
+
+    Args:
+        recipe: What to train.
+        out: Folder of checkpoints, logs and the finished weights.
+        say: Receives progress lines.
+
+    Returns:
+        The trained towers, in evaluation mode.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "recipe.json").write_text(recipe.model_dump_json(indent=2))
+    with weights_folder(recipe.weights.root) as weights:
+        towers = build_towers(recipe, weights)
+        folder = prepare_corpus(recipe, load_mobilenet(weights / recipe.weights.mobilenet), load_minilm(), weights)
+    corpus = Corpus(folder)
+    started = time.monotonic()
+    _train_words(recipe, corpus, towers, out, say)
+    _train_drawings(recipe, corpus, towers, out, say)
+    say(f"trained in {(time.monotonic() - started) / 60:.0f} min")
+    for tower in (towers.image, towers.sketch, towers.text):
+        tower.eval()
+    return towers
+
+
+def _train_words(recipe: Recipe, corpus: Corpus, towers: Towers, out: Path, say: Say) -> None:
+    done = out / "words.done"
+    if done.is_file():
+        state = load_checkpoint(done)
+        towers.image.load_state_dict(state["image"])
+        towers.text.load_state_dict(state["text"])
+        return
+    names = {Path(s.name).stem: s.words_weight for s in recipe.data.sets}
+    settings = words_settings(recipe.words, names)
+    stage = WordsStage(corpus, towers.image, towers.text, settings, recipe.seed, recipe.device)
+    run_stage(stage, Schedule(**recipe.words.schedule.model_dump()), out, seed=recipe.seed, say=say)
+    save_checkpoint(done, {"image": towers.image.state_dict(), "text": towers.text.state_dict()})
+
+
+def _train_drawings(recipe: Recipe, corpus: Corpus, towers: Towers, out: Path, say: Say) -> None:
+    done = out / "drawings.done"
+    if done.is_file():
+        state = load_checkpoint(done)
+        towers.image.load_state_dict(state["image"])
+        towers.sketch.load_state_dict(state["sketch"])
+        return
+    if not (out / f"pooled{len(corpus.views) - 1}.npy").is_file():
+        write_picture_maps(out, corpus, towers.image)
+    stage = DrawingsStage(
+        corpus,
+        PictureMaps(out, len(corpus.views)),
+        SketchSet(corpus.folder),
+        towers.image,
+        towers.sketch,
+        drawings_settings(recipe.drawings),
+        recipe.seed,
+        recipe.device,
+    )
+    run_stage(stage, Schedule(**recipe.drawings.schedule.model_dump()), out, seed=recipe.seed, say=say)
+    save_checkpoint(done, {"image": towers.image.state_dict(), "sketch": towers.sketch.state_dict()})
+
+
+def words_settings(recipe: WordsRecipe, set_weights: dict[str, float]) -> WordsSettings:
+    """The settings of stage `words` from its recipe."""
+    return WordsSettings(**recipe.model_dump(exclude={"schedule"}), set_weights=set_weights)
+
+
+def drawings_settings(recipe: DrawingsRecipe) -> DrawingsSettings:
+    """The settings of stage `drawings` from its recipe."""
+    return DrawingsSettings(**recipe.model_dump(exclude={"schedule"}))

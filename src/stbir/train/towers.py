@@ -1,0 +1,139 @@
+"""The three towers (encoders of one modality): pictures, drawings, words.
+
+A bundle compares in two spaces (see `stbir.model.bundle`): drawings with pictures in the sketch space, words with
+pictures in the text space. The picture tower has a head for each; drawings and words have one head each.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stbir.train.backbones import MiniLM, MobileNetV2
+
+STEM_BLOCKS = 13
+STEM_CHANNELS = 96
+TEXT_STEM_LAYERS = 4
+
+
+class ShapeHead(nn.Module):
+    """Pool a feature map twice - averaged, and place by place on a coarse grid - and map it to a unit vector."""
+
+    def __init__(self, channels: int, grid: int, dim: int, place_channels: int = 64, pooled_dim: int = 0) -> None:
+        super().__init__()
+        self.grid = grid
+        self.places = nn.Conv2d(channels, place_channels, 1)
+        self.map = nn.Linear(place_channels * grid * grid + (pooled_dim or channels), dim)
+
+    def forward(self, feature_map: Tensor, pooled: Tensor | None = None) -> Tensor:
+        """Map [B, C, grid, grid] (and a pooled vector [B, P], else its own mean) to unit rows [B, dim]."""
+        places = F.relu(self.places(feature_map)).flatten(1)
+        if pooled is None:
+            pooled = feature_map.mean((2, 3))
+        return F.normalize(self.map(torch.cat([places, pooled], 1)), dim=-1)
+
+
+class ColourBranch(nn.Module):
+    """A learned colour histogram: small maps of every pixel's colour, averaged over the picture and over its centre."""
+
+    pool = 8
+
+    def __init__(self, dim: int = 64) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(3, 48, 1), nn.ReLU(), nn.Conv2d(48, dim, 1), nn.ReLU())
+        self.out_dim = 2 * dim
+
+    def forward(self, small: Tensor) -> Tensor:
+        """Map the shrunken picture [B, 3, h, w] in [-1, 1] to [B, out_dim]."""
+        colours = self.layers(small)
+        quarter_h, quarter_w = colours.shape[-2] // 4, colours.shape[-1] // 4
+        centre = colours[..., quarter_h:-quarter_h, quarter_w:-quarter_w]
+        return torch.cat([colours.mean((2, 3)), centre.mean((2, 3))], 1)
+
+
+class ImageTower(nn.Module):
+    """Pictures to both spaces."""
+
+    def __init__(self, size_px: int, sketch_dim: int, text_dim: int) -> None:
+        super().__init__()
+        self.size_px = size_px
+        self.backbone = MobileNetV2()
+        self.colour = ColourBranch()
+        self.text_head = nn.Sequential(
+            nn.Linear(self.backbone.feature_dim + self.colour.out_dim, 512), nn.GELU(), nn.Linear(512, text_dim)
+        )
+        self.detail = nn.Conv2d(STEM_CHANNELS, 128, 3, stride=2, padding=1)
+        grid = size_px // 32
+        self.shape_head = ShapeHead(320 + 128, grid, sketch_dim, 96, pooled_dim=self.backbone.feature_dim)
+
+    def shrink(self, pixels: Tensor) -> Tensor:
+        """The small picture of the colour branch: [B, 3, S, S] -> [B, 3, S/8, S/8]."""
+        return F.avg_pool2d(pixels, self.colour.pool)
+
+    def middle(self, stem: Tensor) -> tuple[Tensor, Tensor]:
+        """Run the blocks after the stem.
+
+        Args:
+            stem: [B, 96, S/16, S/16].
+
+        Returns:
+            The last block's map [B, 320, S/32, S/32] and the pooled features [B, 1280].
+        """
+        x = stem
+        for block in self.backbone.blocks[STEM_BLOCKS:]:
+            x = block(x)
+        return x, F.relu6(self.backbone.last(x)).mean((2, 3))
+
+    def text_space(self, pooled: Tensor, small: Tensor) -> Tensor:
+        """Pooled features [B, 1280] and small picture to unit rows [B, text_dim]."""
+        return F.normalize(self.text_head(torch.cat([pooled, self.colour(small)], 1)), dim=-1)
+
+    def sketch_space(self, stem: Tensor, last: Tensor, pooled: Tensor) -> Tensor:
+        """Stem, last map and pooled features of `middle` to unit rows [B, sketch_dim]."""
+        result: Tensor = self.shape_head(torch.cat([F.relu(self.detail(stem)), last], 1), pooled)
+        return result
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Map pictures [B, 3, S, S] in [-1, 1] to unit rows of the sketch space and of the text space."""
+        stem = self.backbone.stem(pixels, STEM_BLOCKS)
+        last, pooled = self.middle(stem)
+        return self.sketch_space(stem, last, pooled), self.text_space(pooled, self.shrink(pixels))
+
+
+class SketchTower(nn.Module):
+    """Drawings to the sketch space."""
+
+    def __init__(self, size_px: int, sketch_dim: int) -> None:
+        super().__init__()
+        self.size_px = size_px
+        self.backbone = MobileNetV2()
+        self.head = ShapeHead(self.backbone.feature_dim, size_px // 32, sketch_dim, 64)
+
+    def features(self, ink: Tensor) -> Tensor:
+        """Map drawings [B, 1, S, S], 1 = ink, to feature maps [B, 1280, S/32, S/32]."""
+        result: Tensor = self.backbone((1.0 - 2.0 * ink).expand(-1, 3, -1, -1))
+        return result
+
+    def forward(self, ink: Tensor) -> Tensor:
+        """Map drawings [B, 1, S, S], 1 = ink and 0 = paper, to unit rows [B, sketch_dim]."""
+        result: Tensor = self.head(self.features(ink))
+        return result
+
+
+class TextTower(nn.Module):
+    """Words to the text space."""
+
+    def __init__(self, text_dim: int, num_layers: int = 6) -> None:
+        super().__init__()
+        self.backbone = MiniLM(num_layers)
+        self.head = nn.Sequential(nn.Linear(self.backbone.dim, 512), nn.GELU(), nn.Linear(512, text_dim))
+        self.skip = nn.Linear(self.backbone.dim, text_dim)
+
+    def project(self, pooled: Tensor) -> Tensor:
+        """Map the backbone's vectors [B, 384] to unit rows [B, text_dim]."""
+        return F.normalize(self.skip(pooled) + self.head(pooled), dim=-1)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Map token ids and their mask, both [B, L], to unit rows [B, text_dim]."""
+        return self.project(self.backbone(input_ids, attention_mask))
