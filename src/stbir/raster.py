@@ -1,8 +1,9 @@
 """The one rasteriser: polylines in pixels -> an anti-aliased drawing.
 
 Ink is the set of points nearer than half the line width to a polyline, so joints and caps are round at every angle and
-a shift by a fraction of a pixel changes the grey values smoothly. Polylines are sampled densely, each sample updates
-the distance of the few pixels around it, and the distances become coverage once at the end. Imports NumPy only.
+a shift by a fraction of a pixel changes the grey values smoothly. Polylines are cut into dashes about a pixel long,
+each dash updates the distance of the few pixels around it, and the distances become coverage once at the end. Imports
+NumPy only.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_CHUNK = 1 << 16
+_CHUNK_CELLS = 1 << 20
 _FAR = np.float32(1e9)
 
 
@@ -33,51 +34,73 @@ def draw_polylines(polylines: Sequence[NDArray[np.float32]], size_px: int, line_
     [255, 0, 0, 255]
     """
     reach = line_width_px / 2 + 0.5
-    patch = int(2 * reach) + 1
+    dash = max(1.0, reach / 3)
+    patch = int(2 * reach + dash) + 1
     side = size_px + 2 * patch
     distance2 = np.full(side * side, _FAR, np.float32)
-    samples = _sample(polylines, size_px, reach, step=0.5 * float(np.sqrt(line_width_px / 2)))
-    for start in range(0, len(samples), _CHUNK):
-        _stamp(distance2, samples[start : start + _CHUNK], patch, side, reach)
+    middles, halves = _dashes(polylines, size_px, reach, dash)
+    chunk = _CHUNK_CELLS // patch**2 + 1
+    for first in range(0, len(middles), chunk):
+        part = slice(first, first + chunk)
+        _stamp(distance2, middles[part], halves[part], patch, side, reach + dash / 2)
     inner = distance2.reshape(side, side)[patch:-patch, patch:-patch]
     return np.asarray(255.5 - 255 * np.clip(reach - np.sqrt(inner), 0, 1), np.uint8)
 
 
-def _stamp(distance2: NDArray[np.float32], samples: NDArray[np.float32], patch: int, side: int, reach: float) -> None:
-    """Lower the squared distances `[side * side]` of the pixels around each sample `[M, 2]`."""
-    centred = samples - np.float32(0.5)
+def _stamp(
+    distance2: NDArray[np.float32],
+    middles: NDArray[np.float32],
+    halves: NDArray[np.float32],
+    patch: int,
+    side: int,
+    reach: float,
+) -> None:
+    """Lower the squared distances `[side * side]` of the pixels around dashes from their middles `[M, 2]`.
+
+    `halves` `[M, 2]` lead from the middle of a dash to its end.
+    """
+    centred = middles - np.float32(0.5)
     first_pixel = np.ceil(centred - np.float32(reach))
     steps = np.arange(patch)
     offset = (first_pixel - centred)[:, :, None] + steps.astype(np.float32)
+    half = np.hypot(halves[:, 0], halves[:, 1])
+    unit = halves / np.maximum(half, np.float32(1e-9))[:, None]
+    along = (offset[:, 1] * unit[:, 1, None])[:, :, None] + (offset[:, 0] * unit[:, 0, None])[:, None, :]
+    np.abs(along, out=along)
+    inside = np.minimum(along, half[:, None, None])
     offset *= offset
     squared = offset[:, 1, :, None] + offset[:, 0, None, :]
+    inside *= 2 * along - inside
+    squared -= inside
+    np.maximum(squared, 0, out=squared)
     corner = first_pixel.astype(np.intp)
     first = (corner[:, 1] + patch) * side + corner[:, 0] + patch
     index = first[:, None] + (steps[:, None] * side + steps).ravel()
     np.minimum.at(distance2, index.ravel(), squared.ravel())
 
 
-def _sample(polylines: Sequence[NDArray[np.float32]], size_px: int, reach: float, step: float) -> NDArray[np.float32]:
-    """Points `[M, 2]` along the polylines, at most `step` apart, those that touch the frame."""
+def _dashes(
+    polylines: Sequence[NDArray[np.float32]], size_px: int, reach: float, dash: float
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Middles `[M, 2]` of dashes along the polylines and the way `[M, 2]` from there to their ends, clipped."""
     points = np.concatenate(polylines).astype(np.float32, copy=False)
     ends = np.cumsum([len(line) for line in polylines])
-    firsts = np.concatenate([[0], ends[:-1]])
+    is_dot = np.diff(ends, prepend=0) == 1
     is_inner = np.ones(len(points) - 1, bool)
     is_inner[ends[:-1] - 1] = False
-    start, stop = points[:-1][is_inner], points[1:][is_inner]
-    dots = points[firsts]
+    dots = points[ends[is_dot] - 1]
+    start = np.concatenate([points[:-1][is_inner], dots])
+    stop = np.concatenate([points[1:][is_inner], dots])
     low, high = -reach, size_px + reach
     if points.min() < low or points.max() > high:
         start, stop = _clip(start, stop, low, high)
-        dots = dots[((dots >= low) & (dots <= high)).all(axis=1)]
     delta = stop - start
-    counts = np.ceil(np.hypot(delta[:, 0], delta[:, 1]) / step).astype(np.int64)
-    total = int(counts.sum())
-    within = np.arange(1, total + 1) - np.repeat(np.cumsum(counts) - counts, counts)
-    share = (within / np.repeat(counts, counts)).astype(np.float32)
-    along = np.repeat(start, counts, axis=0) + np.repeat(delta, counts, axis=0) * share[:, None]
-    heads = start[counts > 0] if len(dots) < len(firsts) else start[:0]
-    return np.concatenate([dots, heads, along])
+    counts = np.maximum(1, np.ceil(np.hypot(delta[:, 0], delta[:, 1]) / dash)).astype(np.intp)
+    within = np.arange(int(counts.sum())) - np.repeat(np.cumsum(counts) - counts, counts)
+    step = np.repeat(delta / counts[:, None].astype(np.float32), counts, axis=0)
+    half = step * np.float32(0.5)
+    middles = np.repeat(start, counts, axis=0) + half * (2 * within[:, None] + 1).astype(np.float32)
+    return middles, half
 
 
 def _clip(

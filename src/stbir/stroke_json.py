@@ -37,7 +37,7 @@ def read_quickdraw(line: str | bytes | Mapping[str, Any]) -> Strokes:
     drawing = _parse_object(line).get("drawing")
     if not isinstance(drawing, list | tuple):
         raise SketchError('the line has no list "drawing": expected one line of a Quick, Draw! ndjson file')
-    columns = _arrays(drawing)
+    columns = _arrays(drawing, may_be_ragged=False)
     if any(len(array) not in (2, 3) for array in columns):
         raise SketchError('a stroke of "drawing" is not [[x, ...], [y, ...]]: expected a Quick, Draw! ndjson line')
     return tuple(np.ascontiguousarray(array.T) for array in columns)
@@ -47,7 +47,7 @@ def rounded(stroke: NDArray[np.float32]) -> list[list[float]]:
     """A stroke `[N, C]` as lists, every column rounded to seven significant digits of its largest value."""
     points: list[list[float]] = stroke.astype(np.float64).tolist()
     largest = np.abs(stroke).max(axis=0).tolist()
-    digits = [max(0, 6 - math.ceil(math.log10(value))) if value > 0 else 0 for value in largest]
+    digits = [max(0, 6 - math.floor(math.log10(value))) if value > 0 else 0 for value in largest]
     return [[round(value, places) for value, places in zip(point, digits, strict=True)] for point in points]
 
 
@@ -67,14 +67,14 @@ def _parse_object(data: str | bytes | Mapping[str, Any]) -> Mapping[str, Any]:
     return fields
 
 
-def _arrays(strokes: Iterable[Any]) -> Strokes:
+def _arrays(strokes: Iterable[Any], *, may_be_ragged: bool = True) -> Strokes:
     """Strokes as float32 arrays; anything but nested lists of numbers is refused."""
     arrays = []
     num_points = 0
     for position, stroke in enumerate(strokes):
         if position >= MAX_STROKES:
             raise SketchError(f"the drawing has more than {MAX_STROKES:,} strokes: simplify it")
-        array = _numbers(stroke, position)
+        array = _numbers(stroke, position, may_be_ragged)
         num_points += array.size
         if num_points > 4 * MAX_POINTS:
             raise SketchError(f"the drawing has more than {MAX_POINTS:,} points: simplify it")
@@ -83,16 +83,12 @@ def _arrays(strokes: Iterable[Any]) -> Strokes:
     return tuple(arrays)
 
 
-def _numbers(stroke: Any, position: int) -> NDArray[np.float32]:
+def _numbers(stroke: Any, position: int, may_be_ragged: bool) -> NDArray[np.float32]:
     expected = "expected a list of points [x, y] or [x, y, t, pressure], all numbers"
     try:
-        array = np.asarray(stroke)
-    except (ValueError, TypeError, OverflowError):
-        try:
-            width = min(len(point) for point in stroke)
-            array = np.asarray([point[:width] for point in stroke])
-        except (ValueError, TypeError, OverflowError, KeyError):
-            raise SketchError(f"stroke {position + 1} cannot be read: {expected}") from None
+        array = _array(stroke, may_be_ragged)
+    except (ValueError, TypeError, OverflowError, KeyError):
+        raise SketchError(f"stroke {position + 1} cannot be read: {expected}") from None
     if array.size and (array.dtype.kind not in "iuf" or array.ndim != 2):
         raise SketchError(f"stroke {position + 1} is not a list of points: {expected}")
     with np.errstate(over="ignore"):
@@ -100,6 +96,16 @@ def _numbers(stroke: Any, position: int) -> NDArray[np.float32]:
     if not np.isfinite(array).all():
         raise SketchError(f"stroke {position + 1} holds a number that is not finite: {expected}")
     return array
+
+
+def _array(stroke: Any, may_be_ragged: bool) -> NDArray[Any]:
+    try:
+        return np.asarray(stroke)
+    except ValueError:
+        if not may_be_ragged:
+            raise
+        width = min(len(point) for point in stroke)
+        return np.asarray([point[:width] for point in stroke])
 
 
 def _parsed_size(size: Any) -> tuple[float, float] | None:

@@ -267,12 +267,16 @@ def _rect(attributes: Attributes, size: tuple[float, float] | None) -> list[Poly
 
 
 def _circle(attributes: Attributes, size: tuple[float, float] | None) -> list[Polyline]:
-    radius = attributes.get("r", "0")
-    return _ellipse({**attributes, "rx": radius, "ry": radius}, size)
+    x, y, radius = _lengths(attributes, ("cx", "cy", "r"), size)
+    return _oval(x, y, radius, radius)
 
 
 def _ellipse(attributes: Attributes, size: tuple[float, float] | None) -> list[Polyline]:
     x, y, rx, ry = _lengths(attributes, ("cx", "cy", "rx", "ry"), size)
+    return _oval(x, y, rx, ry)
+
+
+def _oval(x: float, y: float, rx: float, ry: float) -> list[Polyline]:
     if rx <= 0 or ry <= 0:
         return []
     right, left = (x + rx, y), (x - rx, y)

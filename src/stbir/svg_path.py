@@ -35,7 +35,7 @@ def flatten_path(data: str) -> list[Polyline]:
         data: Path data.
 
     Returns:
-        One polyline for each subpath.
+        One polyline for each subpath that draws something; moves alone leave no ink.
 
     Raises:
         SketchError: A broken command, a number out of range, or too many points.
@@ -71,7 +71,7 @@ class _Pen:
                 command = "L" if command == "M" else "l"
             self._step(command, previous)
             previous = command.upper()
-        return self.lines
+        return [line for line in self.lines if len(line) > 1]
 
     def _step(self, command: str, previous: str) -> None:
         kind = command.upper()
