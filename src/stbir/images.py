@@ -220,7 +220,8 @@ def _black_and_white(picture: Image.Image) -> tuple[float, float]:
     low, high = np.asarray(picture.getextrema(), float).tolist()
     usual = 1.0 if picture.mode == "F" else 65535.0
     is_usual = low >= 0 and high <= usual
-    return (0.0, usual) if is_usual or not high > low else (low, high)
+    has_own_range = np.isfinite([low, high]).all() and high > low
+    return (low, high) if has_own_range and not is_usual else (0.0, usual)
 
 
 def _deep_to_rgb(picture: Image.Image, black: float, white: float) -> Image.Image:
