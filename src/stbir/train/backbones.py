@@ -6,6 +6,8 @@ in two on demand, `stem` and `top`: what a frozen stem gives is cached once, and
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,7 +41,8 @@ class InvertedResidual(nn.Module):
         if self.stride == 2:
             y = _pad_same(y)
         y = self.project(F.relu6(self.depthwise(y)))
-        return x + y if self.has_shortcut else y
+        result: Tensor = x + y if self.has_shortcut else y
+        return result
 
 
 class MobileNetV2(nn.Module):
@@ -114,7 +117,8 @@ class TransformerLayer(nn.Module):
         scores = query @ key.transpose(-1, -2) / (dim // self.num_heads) ** 0.5 + bias
         mixed = (scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, length, dim)
         x = self.attention_norm(x + self.attention_out(mixed))
-        return self.norm(x + self.outer(F.gelu(self.inner(x))))
+        result: Tensor = self.norm(x + self.outer(F.gelu(self.inner(x))))
+        return result
 
 
 class MiniLM(nn.Module):
@@ -167,7 +171,8 @@ class MiniLM(nn.Module):
         bias = _attention_bias(attention_mask)
         for layer in self.layers[:num_layers]:
             x = layer(x, bias)
-        return x
+        result: Tensor = x
+        return result
 
     def top(self, x: Tensor, attention_mask: Tensor, num_layers: int) -> Tensor:
         """Run the layers after the first `num_layers` and mean-pool: [B, L, D] -> [B, D]."""
@@ -192,7 +197,7 @@ class DoodleNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = [1, 16, 16, 32, 32, 64, 64]
-        self.convs = nn.ModuleList([nn.Conv2d(a, b, 3, padding=1) for a, b in zip(widths, widths[1:], strict=False)])
+        self.convs = nn.ModuleList([nn.Conv2d(a, b, 3, padding=1) for a, b in pairwise(widths)])
         self.hidden = nn.Linear(576, 512)
         self.classifier = nn.Linear(512, 345)
 

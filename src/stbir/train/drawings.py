@@ -271,7 +271,8 @@ class DrawingsStage:
                 for row in rows
             ]
         )
-        return self.sketch(1.0 - torch.from_numpy(ink).to(self.device).float().unsqueeze(1) / 255.0)
+        result: Tensor = self.sketch(1.0 - torch.from_numpy(ink).to(self.device).float().unsqueeze(1) / 255.0)
+        return result
 
     def validate(self) -> dict[str, float]:
         """Drawing to photo (Sketchy's validation photos among its distractors), drawing to edge map (QMUL)."""

@@ -60,7 +60,9 @@ class _Block(nn.Module):
         if self.pools:
             x = F.max_pool2d(x, 2)
         y = self.conv2(F.relu(self.conv1(x)))
-        return y + (x if self.shortcut is None else self.shortcut(x))
+        shortcut: Tensor = x if self.shortcut is None else self.shortcut(x)
+        total: Tensor = shortcut + y
+        return total
 
 
 class _Side(nn.Module):

@@ -6,8 +6,8 @@ integers (see `stbir.train.quantize`), and `parity` says how far the bundle's ve
 
 from __future__ import annotations
 
-import io
 import json
+import tempfile
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -170,14 +170,20 @@ def _text_onnx(towers: Towers, kept: NDArray[np.int64], max_tokens: int) -> byte
     """Export the text tower with the kept rows of its tables only; the tower itself stays whole."""
     backbone = towers.text.backbone
     words, positions = backbone.words, backbone.positions
-    backbone.words = nn.Embedding.from_pretrained(words.weight.detach()[torch.from_numpy(kept)])
-    backbone.positions = nn.Embedding.from_pretrained(positions.weight.detach()[:max_tokens])
+    backbone.words = _table(words.weight.detach()[torch.from_numpy(kept)])
+    backbone.positions = _table(positions.weight.detach()[:max_tokens])
     try:
         ids = torch.arange(2, 14).view(2, 6)
         inputs = (ids, torch.ones_like(ids))
         return _to_onnx(towers.text, inputs, ["input_ids", "attention_mask"], ["text_space"], dynamic_length=True)
     finally:
         backbone.words, backbone.positions = words, positions
+
+
+def _table(rows: Tensor) -> nn.Embedding:
+    table = nn.Embedding(*rows.shape)
+    table.weight.data.copy_(rows)
+    return table
 
 
 def _to_onnx(
@@ -187,19 +193,19 @@ def _to_onnx(
     if dynamic_length:
         for name in names:
             axes[name][1] = "length"
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        file = Path(folder) / "tower.onnx"
         # The exporter that needs no further package warns that a newer one exists.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             module.eval().cpu(),
             inputs,
-            buffer,
+            file,
             input_names=names,
             output_names=outputs,
             dynamic_axes=axes,
             opset_version=_OPSET,
             dynamo=False,
         )
-    content: bytes = store_int8(onnx.load_from_string(buffer.getvalue())).SerializeToString()
+        content: bytes = store_int8(onnx.load(file)).SerializeToString()
     return content

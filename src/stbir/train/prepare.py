@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ from stbir.train.edges import load_pidinet
 from stbir.train.pretrained import load_doodlenet, minilm_directory
 from stbir.train.recipe import Recipe, SetSettings
 from stbir.train.sketches import Drawing, SketchSet, pack
-from stbir.train.towers import STEM_BLOCKS, TEXT_STEM_LAYERS, ImageTower
+from stbir.train.towers import STEM_BLOCKS, STEM_CHANNELS, TEXT_STEM_LAYERS, ImageTower
 
 _VAGUE = frozenset({"emoji", "shoe or bag", "not sure", "other", "skip"})
 _SAME_CATEGORY = {
@@ -97,7 +98,7 @@ def read_sources(recipe: Recipe) -> tuple[list[Source], list[str]]:
         The sources, and the texts that their `text_ids` point into.
     """
     texts: dict[str, int] = {}
-    sources = []
+    sources: list[Source] = []
     for settings in recipe.data.sets:
         if Path(settings.name).stem in _DRAWN_ONLY:
             continue
@@ -147,7 +148,7 @@ def prepare_corpus(recipe: Recipe, mobilenet: MobileNetV2, minilm: MiniLM, weigh
     texts = [*texts, *(name for name in names if name not in known)]
     _once(folder / "photos.npy", lambda path: _decode(sources, recipe.model.image_px, path))
     for view in range(recipe.data.num_views):
-        _once(folder / f"stem{view}.npy", lambda path, view=view: _run_stem(folder, mobilenet, view, recipe.seed, path))
+        _once(folder / f"stem{view}.npy", partial(_run_stem, folder, mobilenet, view, recipe.seed))
     _once(folder / "text_hidden.npy", lambda path: _run_texts(folder, minilm, texts, recipe.model.max_tokens, path))
     fields = {"texts": texts, "photos": [asdict(s.photo) for s in sources], "num_views": recipe.data.num_views}
     _once(folder / "corpus.json", lambda path: path.write_text(json.dumps(fields)))
@@ -227,10 +228,10 @@ def _run_stem(folder: Path, network: MobileNetV2, view: int, seed: int, path: Pa
     """Write a view's stems to `path` and its shrunken pictures beside it."""
     photos = np.load(folder / "photos.npy", mmap_mode="r")
     side = photos.shape[1]
-    channels = network.blocks[STEM_BLOCKS - 1].project.out_channels
-    stems = np.lib.format.open_memmap(path, "w+", np.float16, (len(photos), channels, side // 16, side // 16))
+    shape = (len(photos), STEM_CHANNELS, side // 16, side // 16)
+    stems = np.lib.format.open_memmap(path, "w+", np.float16, shape)
     small = np.zeros((len(photos), side // 8, side // 8, 3), np.uint8)
-    network = network.eval().to(memory_format=torch.channels_last)
+    network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for rows in tqdm(_blocks(len(photos), 64), desc=f"stems of view {view}", unit="batch"):
         pixels = np.array(photos[rows])
         if view:
@@ -365,14 +366,13 @@ def _doodle_lines(recipe: Recipe) -> Iterator[dict[str, Any]]:
 def _all_drawings(recipe: Recipe, sources: list[Source], folder: Path) -> Iterator[Drawing]:
     """Every drawing of the corpus, traced where it is a picture."""
     yield from _drawings_of_photos(sources)
-    pseudo = np.load(folder / "pseudo.npz", allow_pickle=False)
-    place = 0
-    starts = np.concatenate([[0], np.cumsum(pseudo["lengths"])]).astype(np.int64)
-    for row, count in zip(pseudo["rows"], pseudo["counts"], strict=True):
-        lines = tuple(pseudo["points"][starts[i] : starts[i + 1]] for i in range(place, place + count))
-        place += int(count)
+    with np.load(folder / "pseudo.npz", allow_pickle=False) as packed:
+        rows, points, lengths, counts = (packed[name] for name in ("rows", "points", "lengths", "counts"))
+    lines = np.split(points, np.cumsum(lengths)[:-1])
+    ends = np.cumsum(counts)
+    for row, start, end in zip(rows, ends - counts, ends, strict=True):
         photo = sources[row].photo
-        yield Drawing(Sketch(lines), "pseudo", int(row), photo.category, f"pseudo/{row}", "train")
+        yield Drawing(Sketch(tuple(lines[start:end])), "pseudo", int(row), photo.category, f"pseudo/{row}", "train")
     for fields in _doodle_lines(recipe):
         if fields.get("recognized") is False:
             continue

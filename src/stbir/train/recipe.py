@@ -121,12 +121,33 @@ class DrawingsRecipe(_Settings):
     teacher_weight: float = 0.2
 
 
+class BalanceSet(_Settings):
+    """A validation set on which drawing and words are balanced.
+
+    Attributes:
+        name: A data set's name or path.
+        split: Split that is asked; a set without splits is asked whole.
+        distractors: Splits that are only searched.
+    """
+
+    name: str
+    split: str = "val"
+    distractors: tuple[str, ...] = ()
+
+
 class Recipe(_Settings):
     """Everything `stbir train` needs to know.
 
     Attributes:
         seed: Of every choice made.
         device: A PyTorch device.
+        model: Name and sizes.
+        data: The corpus.
+        weights: Pretrained weights.
+        words: Stage `words`.
+        drawings: Stage `drawings`.
+        balance: Validation sets on which drawing and words are balanced.
+        licence: Terms of the trained weights, as `model.json` will say.
     """
 
     seed: int = 0
@@ -136,6 +157,8 @@ class Recipe(_Settings):
     weights: WeightSettings = WeightSettings()
     words: WordsRecipe
     drawings: DrawingsRecipe
+    balance: tuple[BalanceSet, ...] = ()
+    licence: str = "see provenance"
 
 
 def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:

@@ -6,24 +6,27 @@ Everything lies in one folder; what is finished is not done again, so the same c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from stbir.errors import ConfigError
+from stbir.model.bundle import Bundle
 from stbir.train.checkpoint import load_checkpoint, save_checkpoint
 from stbir.train.corpus import Corpus, PictureMaps
 from stbir.train.drawings import DrawingsSettings, DrawingsStage
 from stbir.train.loop import Schedule, run_stage
 from stbir.train.prepare import prepare_corpus, weights_folder, write_picture_maps
 from stbir.train.pretrained import load_minilm, load_mobilenet
-from stbir.train.recipe import DrawingsRecipe, Recipe, WordsRecipe
+from stbir.train.recipe import DrawingsRecipe, Recipe, WordsRecipe, load_recipe
 from stbir.train.sketches import SketchSet
 from stbir.train.towers import ImageTower, SketchTower, TextTower
 from stbir.train.words import WordsSettings, WordsStage
 
 Say = Callable[[str], None]
+_RECIPES = Path(__file__).parent / "recipes"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,46 @@ def build_towers(recipe: Recipe, weights: Path) -> Towers:
     return Towers(image.to(recipe.device), sketch.to(recipe.device), text.to(recipe.device))
 
 
-def train(recipe: Recipe, out: Path, say: Say = print) -> Towers:
+def find_recipe(name: str) -> Path:
+    """The file of a recipe, given as a path or as the name of a shipped one.
+
+    Raises:
+        ConfigError: Neither.
+    """
+    path = Path(name)
+    if path.suffix == ".toml" or path.exists():
+        return path
+    shipped = sorted(file.stem for file in _RECIPES.glob("*.toml"))
+    if name not in shipped:
+        raise ConfigError(f"no recipe {name!r}: give a .toml file or one of {', '.join(shipped)}")
+    return _RECIPES / f"{name}.toml"
+
+
+def run_recipe(name: str, out: Path, overrides: Iterable[str] = (), *, fresh: bool = False, say: Say = print) -> Bundle:
+    """Train by a recipe and export the bundle, going on where an earlier run stopped.
+
+    Args:
+        name: A recipe file, or the name of a shipped one.
+        out: Folder of checkpoints, logs and the bundle.
+        overrides: `field=value` changes of the recipe.
+        fresh: Forget checkpoints in `out`.
+        say: Receives progress lines.
+
+    Returns:
+        The bundle in `out/bundle`.
+    """
+    from stbir.train.finish import finish
+
+    recipe = load_recipe(find_recipe(name), overrides)
+    if fresh:
+        for pattern in ("*.ckpt", "*.best", "*.done", "*.metrics.jsonl", "last*.npy", "pooled*.npy"):
+            for file in out.glob(pattern):
+                file.unlink()
+    towers, corpus = train(recipe, out, say)
+    return finish(recipe, towers, corpus, out, say)
+
+
+def train(recipe: Recipe, out: Path, say: Say = print) -> tuple[Towers, Corpus]:
     """Train a model, or go on with it.
 
     Args:
@@ -57,7 +99,7 @@ def train(recipe: Recipe, out: Path, say: Say = print) -> Towers:
         say: Receives progress lines.
 
     Returns:
-        The trained towers, in evaluation mode.
+        The trained towers, in evaluation mode, and the corpus they learned from.
     """
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(recipe.model_dump_json(indent=2))
@@ -71,7 +113,7 @@ def train(recipe: Recipe, out: Path, say: Say = print) -> Towers:
     say(f"trained in {(time.monotonic() - started) / 60:.0f} min")
     for tower in (towers.image, towers.sketch, towers.text):
         tower.eval()
-    return towers
+    return towers, corpus
 
 
 def _train_words(recipe: Recipe, corpus: Corpus, towers: Towers, out: Path, say: Say) -> None:
