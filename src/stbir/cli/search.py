@@ -21,6 +21,7 @@ from stbir.cli.output import (
     print_table,
     shown_path,
 )
+from stbir.errors import InputError
 
 if TYPE_CHECKING:
     from stbir.query import Hit, Query
@@ -164,7 +165,10 @@ def _make_sheet(gallery: Gallery, query: Query, hits: Sequence[Hit], path: Path 
     path = path or Path(tempfile.mkdtemp(prefix="stbir-")) / "hits.png"
     missing = [hit.id for hit in hits if not hit.path.exists()]
     sheet = contact_sheet(query, hits, gallery.thumbnails(missing) if missing else {})
-    write_atomically(path.absolute(), encode_sheet(sheet, path))
+    try:
+        write_atomically(path.absolute(), encode_sheet(sheet, path))
+    except OSError as error:
+        raise InputError(f"cannot save the contact sheet {path}: {error.strerror}; choose another place") from None
     click.echo(f"contact sheet with {counted(len(hits), 'hit')}: {path}", err=True)
     if is_opened:
         click.launch(str(path))
