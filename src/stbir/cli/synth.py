@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
-from stbir.synth.dataset import build_dataset, build_samples
+from stbir.cli.output import examples
 
 
 def _shown_on(bar: Any) -> Callable[[int, int], None]:
@@ -20,12 +19,12 @@ def _shown_on(bar: Any) -> Callable[[int, int], None]:
     return progress
 
 
-@click.group()
+@click.group(epilog=examples("stbir synth render --count 100 --out twins/"))
 def synth() -> None:
     """Make procedural pictures of objects, with drawings and words."""
 
 
-@synth.command()
+@synth.command(epilog=examples("stbir synth render --count 100 --out twins/ --family mug --seed 7"))
 @click.option("--count", "-n", type=click.IntRange(1), default=100, show_default=True, help="Number of objects.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write to.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Other seeds give other shapes.")
@@ -38,6 +37,10 @@ def synth() -> None:
 )
 def render(count: int, out: Path, seed: int, size_px: int, drawings: int, families: tuple[str, ...]) -> None:
     """Write a data set of pictures, drawings and words; an interrupted run goes on where it stopped."""
+    from tqdm import tqdm
+
+    from stbir.synth.dataset import build_dataset
+
     with tqdm(total=count, unit="object", desc="render") as bar:
         manifest = build_dataset(
             out,
@@ -51,7 +54,7 @@ def render(count: int, out: Path, seed: int, size_px: int, drawings: int, famili
     click.echo(str(manifest))
 
 
-@synth.command()
+@synth.command(epilog=examples("stbir synth samples --out samples/"))
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -61,6 +64,10 @@ def render(count: int, out: Path, seed: int, size_px: int, drawings: int, famili
 )
 def samples(out: Path) -> None:
     """Write the sample gallery that the repository ships; files already there are kept."""
+    from tqdm import tqdm
+
+    from stbir.synth.dataset import build_samples
+
     with tqdm(unit="object", desc="samples") as bar:
         manifest = build_samples(out, progress=_shown_on(bar))
     click.echo(str(manifest))
