@@ -17,6 +17,8 @@ from PIL import Image, ImageFilter
 _CELL_PX = 8
 _PAPER_SPREAD = 12
 _MIN_CONTRAST = 0.05
+_THICK_PX = 3.0
+_RIM_PX = 2
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def _find_ink_on_plain_paper(picture: Image.Image) -> Ink | None:
     level = _quantile(counts, 32, 0.9)
     threshold = max(_PAPER_SPREAD, 0.35 * level)
     between = counts[_PAPER_SPREAD + 1 : int(threshold)].sum()
-    if between > 0.12 or counts[int(threshold) :].sum() > 0.35:
+    if between > 0.12 or counts[int(threshold) :].sum() > 0.4:
         return None
     return Ink(distance > threshold, distance > 1.3 * threshold, is_clean=True)
 
@@ -100,11 +102,17 @@ def _extreme_channels(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDA
 
 
 def _is_ink_light(grey: NDArray[np.uint8]) -> bool:
-    """Whether thin things are lighter than their surroundings, as chalk on a board is: skewness of local contrast."""
-    picture = Image.fromarray(grey).reduce(2)
-    grey = np.asarray(picture)
-    around = np.asarray(picture.filter(ImageFilter.BoxBlur(max(picture.size) // 16)), np.float32)
-    return float(((grey - around) ** 3).mean()) > 0
+    """Whether thin things are rather lighter than the usual brightness around them than darker, as chalk on a board."""
+    cells = Image.fromarray(_cells(grey, rank=0.5)).filter(ImageFilter.MedianFilter(7))
+    small = Image.fromarray(grey).reduce(_CELL_PX // 2)
+    usual = cells.resize((2 * cells.width, 2 * cells.height), Image.Resampling.BILINEAR)
+    around = np.asarray(usual, np.float32)[: small.height, : small.width]
+    widest, narrowest = ImageFilter.MaxFilter(5), ImageFilter.MinFilter(5)
+    without_dark = np.asarray(small.filter(widest).filter(narrowest))
+    without_light = np.asarray(small.filter(narrowest).filter(widest))
+    dark = np.minimum(without_dark, around) - np.asarray(small)
+    light = np.asarray(small) - np.maximum(without_light, around)
+    return float((light.clip(min=0) ** 3).mean()) > float((dark.clip(min=0) ** 3).mean())
 
 
 def _paper_brightness(grey: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -150,18 +158,28 @@ def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(tall[:, :-2] | tall[:, 1:-1] | tall[:, 2:])
 
 
+def usual_width(mask: NDArray[np.bool_]) -> float:
+    """Usual width of the lines in a mask `[H, W]` in pixels, from its area and the length of its border."""
+    edge = int((mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum())
+    return 2 * int(mask.sum()) / max(1, edge)
+
+
+def smooth_borders(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Smooth the ragged borders of thick lines `[H, W]`, which thinning would turn into spurs; thin lines stay."""
+    return mask if usual_width(mask) < _THICK_PX else np.asarray(_box_count(mask, 1) >= 5)
+
+
 def _hollow(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Turn areas filled with ink, much thicker than the drawing's usual line, into outlines."""
-    area = int(mask.sum())
-    if area == 0:
+    if not mask.any():
         return mask
-    edge = int((mask[1:] != mask[:-1]).sum() + (mask[:, 1:] != mask[:, :-1]).sum())
-    usual_width = 2 * area / max(1, edge)
-    radius = round(max(2.0, 0.014 * float(np.hypot(*mask.shape)), 0.7 * usual_width))
+    radius = round(max(2.0, 0.014 * float(np.hypot(*mask.shape)), 0.7 * usual_width(mask)))
     core: NDArray[np.bool_] = _box_count(mask, radius) == (2 * radius + 1) ** 2
     if not core.any():
         return mask
-    return np.asarray(mask & (_box_count(core, radius - 1) == 0))
+    is_thick = _box_count(core, radius) > 0
+    is_inside = _box_count(mask, _RIM_PX) == (2 * _RIM_PX + 1) ** 2
+    return np.asarray(mask & ~(is_thick & is_inside))
 
 
 def _box_count(mask: NDArray[np.bool_], radius: int) -> NDArray[np.int32]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from stbir.binarize import find_ink
+from stbir.binarize import find_ink, smooth_borders
 from stbir.raster import draw_polylines
 from stbir.skeleton import thin
 
@@ -100,11 +100,12 @@ def trace_mask(
     Args:
         mask: `[H, W]`, True = ink.
         strong: `[H, W]`: connected ink without any pixel of this is dropped as noise; None keeps all.
-        is_clean: Keep small marks; otherwise specks are dropped.
+        is_clean: Keep every mark; otherwise specks are dropped and ragged borders of thick lines smoothed.
 
     Returns:
         Polylines `[N >= 1, 2]` in pixels (the first pixel's centre is 0.5, 0.5), longest first.
     """
+    mask = mask if is_clean else smooth_borders(mask)
     skeleton = thin(mask)
     num_points = int(skeleton.sum())
     if num_points == 0 or num_points > _MAX_SKELETON_POINTS:
@@ -216,7 +217,9 @@ def _merge_nodes(paths: list[_Path], max_length: float) -> list[_Path]:
             continue
         one, other = (home.get(node, node) for node in path.nodes)
         together = np.concatenate([spots.get(one, path.points[:1]), spots.get(other, path.points[-1:])])
-        if one == other or float(np.ptp(together, axis=0).max()) > 1.5 * max_length:
+        if one == other:
+            continue
+        if float(np.ptp(together, axis=0).max()) > 1.5 * max_length:
             kept.append(path)
             continue
         home.update(dict.fromkeys([*path.nodes, *(key for key, value in home.items() if value == other)], one))
