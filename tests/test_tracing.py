@@ -298,6 +298,15 @@ def test_spurs_of_thick_lines_are_pruned():
     assert np.hypot(*(found[-1] - found[0])) == pytest.approx(230, abs=12)
 
 
+def test_a_short_spur_goes_and_a_long_branch_stays():
+    mask = np.zeros((60, 120), bool)
+    mask[40, 10:110] = True
+    mask[38:40, 50] = True
+    assert len(trace_mask(mask)) == 1
+    mask[20:40, 70] = True
+    assert len(trace_mask(mask)) == 2
+
+
 def test_clean_and_photo_are_told_apart():
     assert find_ink(drawn()).is_clean
     assert not find_ink(photo().resize((512, 384))).is_clean

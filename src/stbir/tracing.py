@@ -20,6 +20,7 @@ from stbir.skeleton import thin
 
 WORKING_SIDE_PX = 512
 
+_SMALL_SIDE_PX = 160
 _MIN_COSINE = 0.5
 _MAX_SKELETON_POINTS = 60_000
 _STEPS = np.array([(-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1)])
@@ -69,9 +70,10 @@ def trace_picture(picture: Image.Image) -> list[Polyline]:
 
 def _trace_at_working_size(picture: Image.Image, known: list[Polyline] | None = None) -> list[Polyline]:
     """Trace a picture shrunk to the working size; of a closer view only what touches the `known` lines."""
-    scale = min(1.0, WORKING_SIDE_PX / max(picture.size))
+    scale = 2.0 if max(picture.size) <= _SMALL_SIDE_PX else min(1.0, WORKING_SIDE_PX / max(picture.size))
     size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
-    small = picture if scale == 1.0 else picture.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    filter_ = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+    small = picture if scale == 1.0 else picture.resize(size, filter_, reducing_gap=2.0)
     ink = find_ink(small)
     back = np.array([picture.width / small.width, picture.height / small.height], np.float32)
     strong = ink.strong

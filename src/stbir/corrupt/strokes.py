@@ -79,7 +79,7 @@ def wobble(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
     scale = ink.scale
     ink = ink.denser(scale / 40)
     num_waves, num_strokes = 3, len(ink.counts)
-    waves = rng.uniform(0.2, 1.0, (num_waves, num_strokes, 2)) * max(scale, 1e-12)
+    waves = rng.uniform(0.25, 1.2, (num_waves, num_strokes, 2)) * max(scale, 1e-12)
     phases = rng.uniform(0, 2 * np.pi, (num_waves, num_strokes, 2))
     stroke = ink.stroke_of_point
     angles = 2 * np.pi * ink.arc_lengths()[:, None] / waves[:, stroke] + phases[:, stroke]
