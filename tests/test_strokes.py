@@ -52,6 +52,7 @@ def test_empty_strokes_are_dropped():
     assert len(Sketch.from_json({"strokes": [[], [[1, 2]], []]}).strokes) == 1
 
 
+@settings(deadline=None)
 @given(sketches)
 def test_json_round_trip(sketch):
     text = json.dumps(sketch.to_json())
@@ -204,6 +205,7 @@ def test_simplify_is_ramers_rule(seed):
         assert after.tolist() == expected.tolist()
 
 
+@settings(deadline=None)
 @given(sketches, st.floats(0, 500))
 def test_simplify_keeps_ends_and_order_and_stays_within_tolerance(sketch, tolerance):
     simple = sketch.simplify(tolerance)
@@ -251,7 +253,7 @@ def test_raster_is_the_distance_to_the_lines(seed, width):
     assert np.abs(drawn - expected).mean() <= 1
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(seeds, st.floats(0.05, 50), st.floats(-200, 200), st.floats(-200, 200))
 def test_fitted_raster_ignores_place_and_scale(seed, scale, dx, dy):
     lines = random_lines(seed)
@@ -262,7 +264,7 @@ def test_fitted_raster_ignores_place_and_scale(seed, scale, dx, dy):
 
 
 @given(sketches, st.sampled_from([16, 33, 64]))
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 def test_fitted_raster_keeps_its_margin_and_holds_ink(sketch, size):
     picture = rasterize(sketch, size, line_width_px=1.5, margin=0.1)
     assert picture.shape == (size, size)

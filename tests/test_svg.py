@@ -112,6 +112,7 @@ def test_relative_arc_rotated_ellipse_and_too_small_radii():
     assert flatten_path("M0 0A0 5 0 0 1 9 9") == [[(0, 0), (9, 9)]]
 
 
+@settings(deadline=None)
 @given(
     *[st.floats(-1e7, 1e7)] * 4,
     st.floats(0, 1e7),
@@ -263,7 +264,7 @@ def test_hostile_svg_is_one_clear_line_soon(text, reason):
     assert len(str(caught.value)) < 200
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(st.text("MmLlHhVvCcSsQqTtAaZz0123456789.,-+e ", max_size=60))
 def test_any_path_data_is_read_or_refused(data):
     try:

@@ -48,7 +48,7 @@ def same(one: Sketch, other: Sketch) -> bool:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(sketches, seeds)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 def test_severity_zero_is_the_identity(name, sketch, seed):
     assert ALL[name](sketch, np.random.default_rng(seed), 0) is sketch
 
@@ -270,7 +270,7 @@ def test_round_corners_cuts_corners_and_keeps_ends():
 
 
 @given(sketches, st.floats(0.5, 300))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_denser_keeps_points_and_lines(sketch, spacing):
     ink = Ink.of(sketch)
     dense = ink.denser(spacing)
@@ -283,7 +283,7 @@ def test_denser_keeps_points_and_lines(sketch, spacing):
 
 
 @given(sketches, st.floats(0, 1), st.floats(0, 1))
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 def test_part_of_a_stroke_has_the_length_asked_for(sketch, one, other):
     ink = Ink.of(Sketch(sketch.strokes[:1]))
     arc = ink.arc_lengths()
