@@ -51,7 +51,7 @@ $(CORE): pyproject.toml | $(BIN)/python
 
 $(DEV): pyproject.toml constraints-cpu.txt | $(BIN)/python
 	@echo "installing stbir and everything its tests need into $(VENV) (about 2.5 GB)" >&2
-	$(PIP) install -c constraints-cpu.txt -e '.[dev,train,synth,web]'
+	$(PIP) install -c constraints-cpu.txt -e '.[dev,train,hub,synth,web]'
 	@touch $(CORE) $@
 
 $(BIN)/python:

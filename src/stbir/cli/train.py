@@ -45,13 +45,11 @@ def train(recipe: str, out: Path, overrides: tuple[str, ...], threads: int | Non
     """
     if find_spec("torch") is None:
         raise MissingExtraError("training", "train,hub")
-    import torch
-
     from stbir.train.run import run_recipe
 
-    if threads is not None:
-        torch.set_num_threads(threads)
-    bundle = run_recipe(recipe, out, overrides, fresh=fresh, say=lambda line: click.echo(line, err=True))
+    bundle = run_recipe(
+        recipe, out, overrides, fresh=fresh, threads=threads, say=lambda line: click.echo(line, err=True)
+    )
     if as_json:
         click.echo(json.dumps({"bundle": str(bundle.path), **bundle.info.model_dump(mode="json")}))
     else:

@@ -152,7 +152,7 @@ def run_stage(
     saved_at = time.monotonic()
     sums: dict[str, float] = {}
     count = 0
-    bar = tqdm(total=schedule.num_steps, initial=step, desc=stage.name, unit="step", mininterval=5.0)
+    bar = tqdm(total=schedule.num_steps, initial=step, desc=stage.name, unit="step", mininterval=1.0)
     for batch in stage.batches(step, last - step):
         torch.manual_seed((seed * 1_000_003 + step) % 2**31)
         for module in modules.values():

@@ -66,7 +66,15 @@ def find_recipe(name: str) -> Path:
     return _RECIPES / f"{name}.toml"
 
 
-def run_recipe(name: str, out: Path, overrides: Iterable[str] = (), *, fresh: bool = False, say: Say = print) -> Bundle:
+def run_recipe(
+    name: str,
+    out: Path,
+    overrides: Iterable[str] = (),
+    *,
+    fresh: bool = False,
+    threads: int | None = None,
+    say: Say = print,
+) -> Bundle:
     """Train by a recipe and export the bundle, going on where an earlier run stopped.
 
     Args:
@@ -74,6 +82,7 @@ def run_recipe(name: str, out: Path, overrides: Iterable[str] = (), *, fresh: bo
         out: Folder of checkpoints, logs and the bundle.
         overrides: `field=value` changes of the recipe.
         fresh: Forget checkpoints in `out`.
+        threads: CPU threads of PyTorch; None takes its default.
         say: Receives progress lines.
 
     Returns:
@@ -82,6 +91,8 @@ def run_recipe(name: str, out: Path, overrides: Iterable[str] = (), *, fresh: bo
     from stbir.train.finish import finish
 
     recipe = load_recipe(find_recipe(name), overrides)
+    if threads is not None:
+        torch.set_num_threads(threads)
     if fresh:
         for pattern in ("*.ckpt", "*.best", "*.done", "*.metrics.jsonl", "last*.npy", "pooled*.npy"):
             for file in out.glob(pattern):
