@@ -9,7 +9,9 @@ torch = pytest.importorskip("torch")
 
 from stbir.errors import ConfigError  # noqa: E402
 from stbir.train.edges import PiDiNet, fold_pixel_difference, load_pidinet  # noqa: E402
-from stbir.train.prepare import category_name, small_ink, trace_edges  # noqa: E402
+from stbir.train.gather import small_ink  # noqa: E402
+from stbir.train.pseudo import trace_edges  # noqa: E402
+from stbir.train.sources import category_name  # noqa: E402
 
 
 def test_folded_convolutions_equal_differences_of_pixels() -> None:
@@ -20,9 +22,7 @@ def test_folded_convolutions_equal_differences_of_pixels() -> None:
     w = weight[0, 0]
     central = sum(float(w[i, j] * (inner[i, j] - inner[1, 1])) for i in range(3) for j in range(3))
     ring = [(0, 0), (0, 1), (0, 2), (1, 2), (2, 2), (2, 1), (2, 0), (1, 0)]
-    angular = sum(
-        float(w[a] * (inner[a] - inner[b])) for a, b in zip(ring, [*ring[1:], ring[0]], strict=True)
-    )
+    angular = sum(float(w[a] * (inner[a] - inner[b])) for a, b in zip(ring, [*ring[1:], ring[0]], strict=True))
     for kind, expected in (("central", central), ("angular", angular)):
         folded = fold_pixel_difference(weight, kind)
         found = float((folded[0, 0] * inner).sum())

@@ -6,9 +6,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from stbir.errors import ConfigError  # noqa: E402
-from stbir.train.recipe import Recipe, load_recipe  # noqa: E402
-from stbir.train.run import find_recipe  # noqa: E402
+from stbir.errors import ConfigError
+from stbir.train.recipe import Recipe, load_recipe
+from stbir.train.run import find_recipe
 
 
 def test_the_shipped_recipe_reads_and_can_be_overridden() -> None:

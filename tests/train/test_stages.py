@@ -62,9 +62,7 @@ def drawings_stage(folder: Path) -> DrawingsStage:
         class_weight=0.0,
         teacher_weight=0.0,
     )
-    return DrawingsStage(
-        corpus, PictureMaps(folder, 1), sketches, image, sketch, settings, seed=0, num_workers=0
-    )
+    return DrawingsStage(corpus, PictureMaps(folder, 1), sketches, image, sketch, settings, seed=0, num_workers=0)
 
 
 def test_drawings_lessons_fall(corpus_folder: Path) -> None:

@@ -16,7 +16,7 @@ from stbir.train.balance import ask, fit_scale
 from stbir.train.corpus import Corpus
 from stbir.train.export import export_bundle, parity
 from stbir.train.recipe import Recipe
-from stbir.train.run import Towers
+from stbir.train.run import WEIGHTS_FILE, Towers
 from stbir.train.sketches import SketchSet
 
 LOWEST_PARITY = 0.98
@@ -44,7 +44,7 @@ def finish(recipe: Recipe, towers: Towers, corpus: Corpus, out: Path, say: Calla
         (1.0, 1.0),
         out / "bundle",
         licence=recipe.licence,
-        provenance=provenance(recipe, corpus),
+        provenance=provenance(recipe, corpus, out),
         metrics={},
     )
     photos = np.load(corpus.folder / "photos.npy", mmap_mode="r")
@@ -74,7 +74,7 @@ def rebalance(recipe: Recipe, bundle: Bundle, metrics: dict[str, Any], say: Call
     return Bundle.write(bundle.path, {name: bundle.read(name) for name in MODEL_FILES}, info)
 
 
-def provenance(recipe: Recipe, corpus: Corpus) -> dict[str, Any]:
+def provenance(recipe: Recipe, corpus: Corpus, out: Path) -> dict[str, Any]:
     """What a model was made from: starting weights, data sets with counts, the recipe itself."""
     counts: dict[str, int] = {}
     for photo in corpus.photos:
@@ -89,6 +89,7 @@ def provenance(recipe: Recipe, corpus: Corpus) -> dict[str, Any]:
             "pseudo-drawings": "PiDiNet (research use)",
             "teacher of drawings": "DoodleNet (Quick, Draw!)",
         },
+        "weights_sha256": json.loads((out / WEIGHTS_FILE).read_text()),
         "training_photos": counts,
         "training_drawings": kinds,
         "recipe": recipe.model_dump(mode="json"),

@@ -5,6 +5,8 @@ Everything lies in one folder; what is finished is not done again, so the same c
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,14 +20,16 @@ from stbir.train.checkpoint import load_checkpoint, save_checkpoint
 from stbir.train.corpus import Corpus, PictureMaps
 from stbir.train.drawings import DrawingsSettings, DrawingsStage
 from stbir.train.loop import Schedule, run_stage
-from stbir.train.prepare import prepare_corpus, weights_folder, write_picture_maps
-from stbir.train.pretrained import load_minilm, load_mobilenet
+from stbir.train.prepare import prepare_corpus, write_picture_maps
+from stbir.train.pretrained import load_minilm, load_mobilenet, minilm_directory
 from stbir.train.recipe import DrawingsRecipe, Recipe, WordsRecipe, load_recipe
 from stbir.train.sketches import SketchSet
+from stbir.train.sources import weights_folder
 from stbir.train.towers import ImageTower, SketchTower, TextTower
 from stbir.train.words import WordsSettings, WordsStage
 
 Say = Callable[[str], None]
+WEIGHTS_FILE = "weights.json"
 _RECIPES = Path(__file__).parent / "recipes"
 
 
@@ -101,6 +105,14 @@ def run_recipe(
     return finish(recipe, towers, corpus, out, say)
 
 
+def weight_hashes(recipe: Recipe, weights: Path) -> dict[str, str]:
+    """SHA-256 of the pretrained files a run starts from, by name; weights that change under one name are found so."""
+    used = [weights / recipe.weights.mobilenet, weights / recipe.weights.pidinet]
+    used += sorted((weights / recipe.weights.doodlenet).glob("*"))
+    used.append(minilm_directory() / "model.safetensors")
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in used if file.is_file()}
+
+
 def train(recipe: Recipe, out: Path, say: Say = print) -> tuple[Towers, Corpus]:
     """Train a model, or go on with it.
 
@@ -116,6 +128,7 @@ def train(recipe: Recipe, out: Path, say: Say = print) -> tuple[Towers, Corpus]:
     (out / "recipe.json").write_text(recipe.model_dump_json(indent=2))
     with weights_folder(recipe.weights.root) as weights:
         towers = build_towers(recipe, weights)
+        (out / WEIGHTS_FILE).write_text(json.dumps(weight_hashes(recipe, weights), indent=2))
         folder = prepare_corpus(recipe, load_mobilenet(weights / recipe.weights.mobilenet), load_minilm(), weights)
     corpus = Corpus(folder)
     started = time.monotonic()
