@@ -70,8 +70,10 @@ def tokenizer_json() -> str:
         "truncation": None,
         "padding": None,
         "added_tokens": [{"id": i, "content": w} for i, w in enumerate(words) if w.startswith("[") and "un" not in w],
-        "normalizer": {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
-                       "lowercase": True},
+        "normalizer": {
+            "type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None,
+            "lowercase": True,
+        },
         "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {
             "type": "TemplateProcessing",
