@@ -48,8 +48,9 @@ def main() -> int:
     parser.add_argument("--model", type=Path, help="another model bundle than the one shipped")
     options = parser.parse_args()
 
-    name = f"samples-{options.model.name}.gallery" if options.model else "samples.gallery"
-    gallery = stbir.Gallery.open(OUT / name, model=options.model)
+    # A gallery belongs to one model: another model gets another gallery.
+    fingerprint = stbir.Bundle.load(options.model).info.fingerprint
+    gallery = stbir.Gallery.open(OUT / f"samples-{fingerprint[:12]}.gallery", model=options.model)
     print(f"indexing {SAMPLES / 'gallery'}")
     report = gallery.index(SAMPLES / "gallery", progress=Dots())
     print(f"  {report.total} pictures, {report.added} of them new, in {report.seconds:.1f} s\n")
@@ -59,6 +60,7 @@ def main() -> int:
         return try_all(gallery, queries)
     by_name = {query["name"]: query for query in queries}
     sheets, failed = [], []
+    ranks(gallery, by_name[SHOWN[0]])  # loads the model, so that the times below are those of a search alone
     for name in SHOWN:
         query = by_name[name]
         print(f'{query["sketch"]} + "{query["text"]}"')
