@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -71,6 +72,28 @@ def test_demo_fails_when_the_right_picture_is_not_first(demo: ModuleType, capsys
     assert "not first for red-bar" in capsys.readouterr().err
 
 
+def test_demo_runs_with_the_next_model_too(
+    demo: ModuleType, tiny_bundle: Bundle, other_bundle: Bundle, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new bundle in the same place must not meet the gallery of the old one."""
+    place = tmp_path / "bundle"
+    monkeypatch.setattr(sys, "argv", ["demo.py", "--model", str(place)])
+    for bundle in (tiny_bundle, other_bundle):
+        shutil.copytree(bundle.path, place, dirs_exist_ok=True)
+        assert demo.main() in (0, 1)
+    assert capsys.readouterr().out.count("12 pictures, 12 of them new") == 2
+    assert (demo.OUT / f"samples-{tiny_bundle.info.fingerprint[:12]}.gallery").is_dir()
+
+
+def test_demo_times_searches_after_loading_the_model(demo: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(demo.time, "perf_counter", lambda: float(calls.append("clock") or 0))
+    monkeypatch.setattr(demo, "ranks", lambda *_: calls.append("search") or (1, 1, 1))
+    assert demo.main() == 0
+    assert calls[calls.index("search") :][:2] == ["search", "clock"]
+    assert calls.count("search") == 3
+
+
 def test_demo_can_try_every_query(demo: ModuleType, capsys, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", [*sys.argv, "--all"])
     assert demo.main() == 0
@@ -106,7 +129,7 @@ def test_page_shows_every_result(tiny_bundle: Bundle, tmp_path: Path) -> None:
     (tmp_path / "results" / "latency.json").write_text(json.dumps(LATENCY))
     page = load("benchmarks/render.py").page(tmp_path / "results")
     assert "### shapes, protocol `open`" in page
-    assert "| sketch+text | 100.0 [100.0, 100.0] |" in page
+    assert "| sketch+text | 100.0 [54.1, 100.0] |" in page
     assert f"{command} --out benchmarks/results" in page
     assert "| warm search: both | 12.3 ms | 23.4 ms | 7 |" in page
 

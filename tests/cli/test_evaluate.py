@@ -21,7 +21,7 @@ def test_table_on_stdout_and_result_in_a_file(shapes: Path, tiny_bundle: Bundle,
     arguments = ["evaluate", "--data", str(shapes), "--model", str(tiny_bundle.path), "--out", str(tmp_path / "out")]
     assert main(arguments) == 0
     out, err = capsys.readouterr()
-    assert "sketch+text  100.0 [100.0, 100.0]" in out
+    assert "sketch+text  100.0 [54.1, 100.0]" in out
     assert "wrote" in err
     result = Evaluation.read(tmp_path / "out" / "shapes.open.json")
     assert result.command == "stbir evaluate --data shapes --protocol open --model bundle"

@@ -117,10 +117,11 @@ def test_result_survives_its_file(shapes: Dataset, encoder: Encoder, tmp_path: P
 def test_table_says_what_was_measured(shapes: Dataset, encoder: Encoder) -> None:
     table = run("open", shapes, encoder).table()
     assert "shapes, protocol open: 12 queries for 6 photos in 12 pictures; model tiny 0" in table
-    assert "100.0 [100.0, 100.0]" in table
+    assert "100.0 [54.1, 100.0]" in table
     assert "Chance: Acc@1 8.3 %" in table
     assert "Acc@1 by words alone cannot exceed 33.3 %" in table
     assert "Acc@1: sketch+text minus " in table
+    assert "Only 6 photos were asked for" in table
     assert "0% of the queries rank worse" in table
 
 
@@ -154,6 +155,7 @@ def test_constant_model_scores_nothing(shapes: Dataset, tiny_bundle: Bundle) -> 
     for mode in result.modes.values():
         assert set(mode.ranks) == {12}
         assert mode.metrics["acc@10"].value == 0.0
+        assert mode.metrics["acc@10"].high == pytest.approx(1 - 0.025 ** (1 / 6))
 
 
 def test_broken_model_is_refused(shapes: Dataset, tiny_bundle: Bundle) -> None:

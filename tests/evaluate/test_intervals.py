@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stbir.errors import InputError
-from stbir.evaluate.intervals import _medians, bootstrap_interval, paired_difference
+from stbir.evaluate.intervals import _medians, bootstrap_interval, paired_difference, share_interval
 
 
 def test_value_is_the_statistic_of_all_values() -> None:
@@ -65,6 +65,28 @@ def test_same_seed_same_interval_and_names_of_groups_do_not_matter() -> None:
     by_number = bootstrap_interval(values, [0, 0, 1, 1, 2, 2])
     assert by_number == bootstrap_interval(values, ["x", "x", "y", "y", "z", "z"])
     assert by_number == bootstrap_interval(values, np.array(["p", "p", "q", "q", "r", "r"]))
+
+
+def test_all_hits_and_all_misses_are_bounded_by_the_number_of_photos() -> None:
+    """The lower end is the share with which all of n photos hit in 2.5 % of the samples, however many drawings each."""
+    hits = share_interval(np.ones(60), np.repeat(np.arange(20), 3))
+    assert (hits.value, hits.high) == (1.0, 1.0)
+    assert hits.low**20 == pytest.approx(0.025)
+    assert hits.low == pytest.approx(0.8316, abs=1e-4)
+    misses = share_interval(np.zeros(60), np.repeat(np.arange(20), 3))
+    assert (misses.value, misses.low, misses.high) == (0.0, 0.0, pytest.approx(1 - hits.low))
+    assert share_interval([1.0], ["one"]).low == pytest.approx(0.025)
+    assert share_interval(np.ones(20), range(20), confidence=0.9).low == pytest.approx(0.05 ** (1 / 20))
+
+
+def test_a_share_in_between_is_bootstrapped() -> None:
+    hits = [1, 0, 1, 1, 0, 1, 1]
+    assert share_interval(hits, "aabbccd", seed=3) == bootstrap_interval(hits, "aabbccd", seed=3)
+
+
+def test_a_share_is_of_hits_and_misses() -> None:
+    with pytest.raises(InputError, match="neither 0 nor 1"):
+        share_interval([1.0, 0.5], [1, 2])
 
 
 def test_paired_difference_sees_what_unpaired_intervals_hide() -> None:

@@ -11,10 +11,16 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stbir.evaluate.embed import Embedded, Encodes, Progress, Vectors, embed
-from stbir.evaluate.intervals import CONFIDENCE, NUM_RESAMPLES, Interval, bootstrap_interval, paired_difference
+from stbir.evaluate.intervals import (
+    CONFIDENCE,
+    NUM_RESAMPLES,
+    Interval,
+    bootstrap_interval,
+    paired_difference,
+    share_interval,
+)
 from stbir.evaluate.metrics import hits_at, reciprocal_ranks
 from stbir.evaluate.protocols import Task
 from stbir.evaluate.ranks import Ranks, ranks_in_pools
@@ -146,14 +152,15 @@ def query_vectors(vectors: Embedded, info: ModelInfo, weights: Weights) -> dict[
 
 
 def _mode_result(ranks: Ranks, groups: Sequence[str], num_resamples: int, seed: int) -> ModeResult:
-    values: dict[str, NDArray[np.float64]] = {f"acc@{k}": hits_at(ranks, k) for k in ACC_AT}
-    values["mrr"] = reciprocal_ranks(ranks)
     metrics = {
-        name: _figure(bootstrap_interval(each, groups, num_resamples=num_resamples, seed=seed))
-        for name, each in values.items()
+        f"acc@{k}": share_interval(hits_at(ranks, k), groups, num_resamples=num_resamples, seed=seed) for k in ACC_AT
     }
-    median = bootstrap_interval(ranks, groups, statistic="median", num_resamples=num_resamples, seed=seed)
-    return ModeResult(metrics={**metrics, "median_rank": _figure(median)}, ranks=tuple(ranks.tolist()))
+    metrics["mrr"] = bootstrap_interval(reciprocal_ranks(ranks), groups, num_resamples=num_resamples, seed=seed)
+    metrics["median_rank"] = bootstrap_interval(
+        ranks, groups, statistic="median", num_resamples=num_resamples, seed=seed
+    )
+    figures = {name: _figure(interval) for name, interval in metrics.items()}
+    return ModeResult(metrics=figures, ranks=tuple(ranks.tolist()))
 
 
 def _gains(

@@ -2,6 +2,7 @@
 
 Drawings of one photo are alike, so photos are drawn with replacement, each with all its queries. Two systems on the
 same queries are compared by the bootstrap of their difference. The seed is given: equal values give equal intervals.
+Where every query hits, or none does, resampling shows no spread; there the interval is the exact one over photos.
 """
 
 from __future__ import annotations
@@ -82,6 +83,40 @@ def bootstrap_interval(
     low, high = _ends(samples, confidence)
     value = numbers.mean() if statistic == "mean" else np.median(numbers)
     return Interval(float(value), low, high)
+
+
+def share_interval(
+    hits: Sequence[float] | NDArray[np.number],
+    groups: Sequence[object] | NDArray[np.generic],
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> Interval:
+    """Interval of a share of hits: bootstrapped, but exact over groups where all queries hit or none does.
+
+    Args:
+        hits: [Q], 1 or 0, one per query.
+        groups: [Q], what is resampled together, for example the photo's id.
+        num_resamples: How many bootstrap samples.
+        confidence: Coverage, in (0, 1).
+        seed: Of the resampling.
+
+    Returns:
+        The share and its interval, within 0..1 and never of zero width.
+
+    Raises:
+        InputError: As `bootstrap_interval`, or a value that is neither 0 nor 1.
+
+    Source: Clopper and Pearson, Biometrika 1934, for 0 and n hits of n.
+    """
+    if any(hit not in (0, 1) for hit in hits):
+        raise InputError("a hit is neither 0 nor 1: a share is of hits and misses")
+    found = bootstrap_interval(hits, groups, num_resamples=num_resamples, confidence=confidence, seed=seed)
+    widest_miss = 1 - ((1 - confidence) / 2) ** (1 / len(set(groups)))
+    if found.value == 1:
+        return Interval(1.0, 1 - widest_miss, 1.0)
+    return Interval(0.0, 0.0, widest_miss) if found.value == 0 else found
 
 
 def paired_difference(

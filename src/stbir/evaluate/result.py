@@ -17,6 +17,7 @@ from stbir.files import read_regular_file
 
 SCHEMA_VERSION = 1
 MAX_RESULT_BYTES = 512_000_000
+FEW_PHOTOS = 30
 MODES = ("sketch", "text", "sketch+text")
 _PERCENT = ("acc@1", "acc@5", "acc@10")
 
@@ -30,7 +31,7 @@ class _Record(BaseModel):
 
 
 class Figure(_Record):
-    """A figure with its 95 % interval, bootstrapped by photo."""
+    """A figure with its 95 % interval: bootstrapped by photo, exact over photos for an Acc of 0 or 1."""
 
     value: float
     low: float
@@ -199,9 +200,14 @@ class Evaluation(_Record):
         """What a reader of the figures must know."""
         chance = sum(1 / query.pool for query in self.queries) / len(self.queries)
         notes = [
-            f"Brackets: {self.settings.confidence:.0%} interval, bootstrapped by photo. Ties count as lost. "
-            f"Chance: Acc@1 {100 * chance:.1f} %."
+            f"Brackets: {self.settings.confidence:.0%} interval, bootstrapped by photo; exact over photos where Acc is "
+            f"0 or 100. Ties count as lost. Chance: Acc@1 {100 * chance:.1f} %."
         ]
+        if self.data.num_photos < FEW_PHOTOS:
+            notes.append(
+                f"Only {self.data.num_photos} photos were asked for: with fewer than {FEW_PHOTOS} the intervals of MRR "
+                "and median rank, and those of Acc between 0 and 100, are too narrow."
+            )
         if self.data.text_ceiling is not None:
             ceiling = (
                 f"; photos share words, so Acc@1 by words alone cannot exceed {100 * self.data.text_ceiling:.1f} %"
