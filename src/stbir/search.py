@@ -13,13 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stbir.errors import GalleryError, ModelMismatchError, QueryError
+from stbir.errors import GalleryError, QueryError
 from stbir.gallery.catalogue import Entry, IndexReport, ModelMark
 from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Progress
 from stbir.gallery.lock import writer_lock
 from stbir.gallery.scan import is_below
 from stbir.gallery.store import Store
-from stbir.gallery.update import find_pictures, open_index, read_catalogue, update
+from stbir.gallery.update import check_model, find_pictures, open_index, read_catalogue, update
 from stbir.gallery.verify import Check, verify
 from stbir.model.bundle import Bundle
 from stbir.model.encoder import Encoder
@@ -135,13 +135,10 @@ class Gallery:
             GalleryError: It cannot be written; what was committed before stays.
         """
         found = find_pictures([paths] if isinstance(paths, str | os.PathLike) else paths, exclude)
-        encoder = self._checked_encoder()
-        if self._store is None:
-            self._store = Store.create(self.path, ModelMark.of(encoder.bundle.info))
         return update(
-            self._store,
+            self.path,
             found,
-            encoder,
+            self._checked_encoder(self._refreshed()),
             progress or Progress(),
             commit_rows=commit_rows,
             commit_seconds=commit_seconds,
@@ -203,7 +200,7 @@ class Gallery:
         """
         with self._lock:
             store = self._existing()
-            encoder = self._checked_encoder()
+            encoder = self._checked_encoder(store)
             token = store.table.token()
             if self._searcher is None or token != self._token:
                 index = open_index(store)
@@ -253,8 +250,8 @@ class Gallery:
         Raises:
             GalleryError: An id is unknown, or the gallery cannot be written.
         """
-        store = self._existing()
-        with writer_lock(store.path):
+        with writer_lock(self._existing().path):
+            store = self._existing()
             entries = read_catalogue(store)
             if unknown := set(ids) - {entry.id for entry in entries}:
                 raise GalleryError(
@@ -293,28 +290,29 @@ class Gallery:
         self.close()
 
     def __len__(self) -> int:
-        return 0 if self._store is None else len(self.entries())
+        return 0 if self._refreshed() is None else len(self.entries())
+
+    def _refreshed(self) -> Store | None:
+        """The store that lies there now: another process may have made, deleted or replaced the gallery."""
+        with self._lock:
+            present = Store.open(self.path)
+            if present is None or self._store is None or present.metadata != self._store.metadata:
+                self._store, self._searcher = present, None
+            return self._store
 
     def _existing(self) -> Store:
-        """The store, looked for again if there was none when the gallery was opened."""
-        if self._store is None:
-            self._store = Store.open(self.path)
-        if self._store is None:
+        store = self._refreshed()
+        if store is None:
             raise GalleryError(
                 f"there is no gallery at {self.path}: make one with stbir index PHOTOS --gallery {self.path}"
             )
-        return self._store
+        return store
 
-    def _checked_encoder(self) -> Encoder:
+    def _checked_encoder(self, store: Store | None) -> Encoder:
         """The encoder, if its model is the one that made the gallery."""
         with self._lock:
             if self._encoder is None:
                 self._encoder = Encoder(Bundle.load(self._model), self._threads)
-            mine = ModelMark.of(self._encoder.bundle.info)
-            if self._store is not None and self._store.metadata.model.fingerprint != mine.fingerprint:
-                raise ModelMismatchError(
-                    f"the gallery {self.path} was made with the model {self._store.metadata.model}, "
-                    f"this is the model {mine}: name the gallery's own model with --model, "
-                    "or index the pictures into a new gallery"
-                )
+            if store is not None:
+                check_model(store, ModelMark.of(self._encoder.bundle.info))
             return self._encoder

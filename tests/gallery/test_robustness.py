@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stbir.errors import GalleryError
+from stbir.errors import GalleryError, ModelMismatchError
 from stbir.gallery.lock import uninterrupted, writer_lock
 from stbir.gallery.snapshot import FOLDER, POINTER
 from stbir.search import Gallery
@@ -231,3 +231,45 @@ def test_a_search_does_not_import_lancedb(complete, tiny_bundle):
         [sys.executable, "-c", code, complete.path, tiny_bundle.path], capture_output=True, text=True, check=True
     )
     assert run.stdout.strip() == "[]"
+
+
+def test_two_models_never_share_a_gallery_that_neither_had_seen(tiny_bundle, other_bundle, photos, tmp_path):
+    first = Gallery.open(tmp_path / "g", model=tiny_bundle.path)
+    second = Gallery.open(tmp_path / "g", model=other_bundle.path)
+    first.index(photos / "red")
+    with pytest.raises(ModelMismatchError):
+        second.index(photos / "blue")
+    assert len(second) == 4
+    assert Gallery.open(tmp_path / "g").info().model.name == "tiny"
+
+
+def test_a_gallery_made_between_the_look_and_the_lock_is_kept(tiny_bundle, other_bundle, photos, tmp_path, monkeypatch):
+    second = Gallery.open(tmp_path / "g", model=other_bundle.path)
+    monkeypatch.setattr(second, "_refreshed", lambda: None)
+    Gallery.open(tmp_path / "g", model=tiny_bundle.path).index(photos / "red")
+    with pytest.raises(ModelMismatchError):
+        second.index(photos / "blue")
+
+
+def test_a_gallery_made_anew_with_another_model_is_noticed(tiny_bundle, other_bundle, photos, tmp_path):
+    handle = Gallery.open(tmp_path / "g", model=tiny_bundle.path)
+    handle.index(photos)
+    handle.search(text="red")
+    shutil.rmtree(tmp_path / "g")
+    with pytest.raises(GalleryError, match="no gallery at"):
+        handle.search(text="red")
+    Gallery.open(tmp_path / "g", model=other_bundle.path).index(photos / "red")
+    for use in (lambda: handle.search(text="red"), lambda: handle.index(photos)):
+        with pytest.raises(ModelMismatchError):
+            use()
+    assert handle.info().num_pictures == 4
+    shutil.rmtree(tmp_path / "g")
+    Gallery.open(tmp_path / "g", model=tiny_bundle.path).index(photos / "red")
+    assert len(handle.search(text="red", top=12)) == 4
+
+
+def test_what_a_run_left_that_was_killed_before_it_made_the_gallery_is_no_hindrance(tiny_bundle, photos, tmp_path):
+    (tmp_path / "g").mkdir()
+    for name in (".lock", ".gallery.json.a1b2"):
+        (tmp_path / "g" / name).touch()
+    assert Gallery.open(tmp_path / "g", model=tiny_bundle.path).index(photos).total == 12

@@ -21,6 +21,7 @@ from stbir.atomic import write_atomically
 from stbir.errors import GalleryError
 from stbir.gallery.catalogue import Metadata, ModelMark, SkippedFile, SkippedFiles
 from stbir.gallery.failures import gallery_failures
+from stbir.gallery.lock import LOCK_FILE
 from stbir.gallery.scan import GALLERY_FILE
 from stbir.gallery.table import PictureTable
 
@@ -58,7 +59,7 @@ class Store:
         file = directory / GALLERY_FILE
         if file.is_file():
             return cls(directory, _read_metadata(file))
-        if directory.is_dir() and any(directory.iterdir()):
+        if directory.is_dir() and not all(_is_beginning(child.name) for child in directory.iterdir()):
             raise GalleryError(
                 f"{path} is not a gallery: it holds other files and no {GALLERY_FILE}; "
                 "name a gallery made by stbir index, or a new directory"
@@ -69,10 +70,10 @@ class Store:
 
     @classmethod
     def create(cls, path: Path | str, model: ModelMark) -> Store:
-        """Make a gallery.
+        """Make a gallery; the writer's lock is held, so that no other process makes one there too.
 
         Args:
-            path: Where; absent or an empty directory.
+            path: Where; an existing directory.
             model: The model whose vectors will be stored.
 
         Returns:
@@ -85,7 +86,6 @@ class Store:
         created = datetime.now(UTC).isoformat(timespec="seconds")
         metadata = Metadata(id=uuid.uuid4().hex, created=created, model=model)
         with gallery_failures(directory, "make the gallery"):
-            directory.mkdir(parents=True, exist_ok=True)
             write_atomically(directory / GALLERY_FILE, _as_json(metadata))
         return cls(directory, metadata)
 
@@ -106,6 +106,11 @@ class Store:
     def num_bytes(self) -> int:
         """Size on disk."""
         return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+
+
+def _is_beginning(name: str) -> bool:
+    """Whether a directory may hold a file of this name before there is a gallery in it."""
+    return name == LOCK_FILE or name.startswith(f".{GALLERY_FILE}.")
 
 
 def _read_metadata(file: Path) -> Metadata:

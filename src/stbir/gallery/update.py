@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from stbir.errors import GalleryError, InputError
+from stbir.errors import GalleryError, InputError, ModelMismatchError
 from stbir.gallery.approximate import LanceIndex
-from stbir.gallery.catalogue import Entry, IndexReport, Vectors
+from stbir.gallery.catalogue import Entry, IndexReport, ModelMark, Vectors
 from stbir.gallery.exact import ExactIndex
+from stbir.gallery.failures import gallery_failures
 from stbir.gallery.index import VectorIndex
 from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Ingest, Progress
 from stbir.gallery.lock import writer_lock
@@ -48,8 +49,26 @@ def find_pictures(paths: Sequence[Path | str], exclude: Sequence[str] = ()) -> S
     return found
 
 
+def check_model(store: Store, mine: ModelMark) -> None:
+    """Refuse a model that did not make the gallery's vectors.
+
+    Args:
+        store: The gallery.
+        mine: The model that is to encode pictures or queries.
+
+    Raises:
+        ModelMismatchError: The gallery was made with another model.
+    """
+    if store.metadata.model.fingerprint != mine.fingerprint:
+        raise ModelMismatchError(
+            f"the gallery {store.path} was made with the model {store.metadata.model}, "
+            f"this is the model {mine}: name the gallery's own model with --model, "
+            "or index the pictures into a new gallery"
+        )
+
+
 def update(
-    store: Store,
+    path: Path,
     found: Scan,
     encoder: Encoder,
     progress: Progress,
@@ -60,7 +79,7 @@ def update(
     """Bring a gallery up to date with what lies on disk.
 
     Args:
-        store: The gallery.
+        path: The gallery's directory; without a gallery in it, one is made.
         found: From `find_pictures`.
         encoder: The gallery's model.
         progress: Told what happens.
@@ -71,10 +90,11 @@ def update(
         What was done.
 
     Raises:
+        ModelMismatchError: The gallery was made with another model.
         GalleryError: Another process writes to the gallery, it cannot be written, or a folder is empty all at once.
     """
     started = time.monotonic()
-    with writer_lock(store.path):
+    with _opened_for_writing(path, ModelMark.of(encoder.bundle.info)) as store:
         entries = read_catalogue(store)
         _refuse_vanished_folders(found, entries)
         difference = compare(found, entries)
@@ -115,6 +135,18 @@ def read_catalogue(store: Store) -> list[Entry]:
     """All entries in order of path, from the snapshot if it is up to date, else from the table."""
     entries = read_entries(store.path, store.table.token())
     return store.table.entries() if entries is None else entries
+
+
+@contextlib.contextmanager
+def _opened_for_writing(path: Path, model: ModelMark) -> Iterator[Store]:
+    """Hold the writer's lock on a gallery of this model; only under the lock is it certain whether there is one."""
+    Store.open(path)
+    with gallery_failures(path, "make the gallery"):
+        path.mkdir(parents=True, exist_ok=True)
+    with writer_lock(path):
+        store = Store.open(path) or Store.create(path, model)
+        check_model(store, model)
+        yield store
 
 
 def _read_and_copy(store: Store) -> tuple[list[Entry], Vectors]:
