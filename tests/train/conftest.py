@@ -14,6 +14,13 @@ NUM_PHOTOS = 32
 SIZE_PX = 64
 
 
+def split_of(index: int) -> str | None:
+    """24 photos to learn from, 4 to validate with, 2 to test with, 2 distractors."""
+    if index < 24:
+        return ("train", "extra", None)[index % 3]
+    return "val" if index < 28 else "test" if index < 30 else "gallery"
+
+
 @pytest.fixture
 def corpus_folder(tmp_path: Path) -> Path:
     from stbir.strokes import Sketch
@@ -33,7 +40,7 @@ def corpus_folder(tmp_path: Path) -> Path:
     np.save(folder / "text_offsets.npy", np.arange(0, 4 * len(texts) + 1, 4))
     np.save(folder / "text_pooled.npy", rng.normal(0, 0.3, (len(texts), 384)).astype(np.float32))
     photos = [
-        {"set": "toy", "id": str(i), "category": "star", "split": "train" if i < 24 else "val", "text_ids": [i]}
+        {"set": "toy", "id": str(i), "category": "star", "split": split_of(i), "text_ids": [i], "captioned": True}
         for i in range(NUM_PHOTOS)
     ]
     (folder / "corpus.json").write_text(json.dumps({"texts": texts, "photos": photos, "num_views": 1}))
@@ -43,7 +50,8 @@ def corpus_folder(tmp_path: Path) -> Path:
         angles = np.sort(rng.uniform(0, 2 * np.pi, 7))
         radii = rng.uniform(0.3, 1.0, 7)
         points = np.stack([radii * np.cos(angles), radii * np.sin(angles)], 1).astype(np.float32)
-        split = "train" if index < 24 else "val"
+        known = split_of(index)
+        split = "train" if known in ("train", "extra", None) else "val" if known == "val" else "test"
         for kind in ("real", "pair", "pair"):
             photo = index if kind == "real" else -1
             drawings.append(Drawing(Sketch((points,)), kind, photo, "star", f"{kind}{index}", split))

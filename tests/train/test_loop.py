@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from stbir.errors import ConfigError  # noqa: E402
 from stbir.train.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from stbir.train.figures import rank_figures, with_score  # noqa: E402
 from stbir.train.loop import Schedule, run_stage  # noqa: E402
 
 
@@ -71,6 +72,24 @@ def test_the_best_weights_are_kept_and_logged(tmp_path: Path) -> None:
     assert best["score"] == max(line["score"] for line in lines)
     stage.net.eval()
     assert stage.validate()["score"] == pytest.approx(best["score"])
+
+
+def test_a_diverged_run_stops_with_one_line(tmp_path: Path) -> None:
+    stage = LineStage()
+    stage.net[0].weight.data.fill_(float("nan"))
+    with pytest.raises(ConfigError, match="step 0: the loss is not finite"):
+        run_stage(stage, SCHEDULE, tmp_path, seed=1, say=silent)
+
+
+def test_figures_count_ties_against_the_system_and_refuse_nan() -> None:
+    similarity = np.asarray([[0.5, 0.5, 0.1], [0.2, 0.1, 0.9]], np.float32)
+    figures = with_score(rank_figures("toy", similarity, np.asarray([0, 2])))
+    assert figures == {"toy_acc1": 0.5, "toy_acc10": 1.0, "toy_mrr": 0.75, "score": 0.75}
+    similarity[0, 2] = np.nan
+    with pytest.raises(ConfigError, match="not finite"):
+        rank_figures("toy", similarity, np.asarray([0, 2]))
+    with pytest.raises(ConfigError, match="val"):
+        with_score({})
 
 
 def test_it_learns(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ def test_words_overfits_a_small_set(corpus_folder: Path, tmp_path: Path) -> None
 def test_words_draws_only_training_photos_and_the_same_for_the_same_step(corpus_folder: Path) -> None:
     stage = words_stage(corpus_folder)
     stage.settings = WordsSettings(batch_size=16)
+    drawn = np.concatenate([rows for rows, _ in stage.batches(0, 30)])
+    assert set(drawn) == set(range(24))
     (first, _), (second, _) = list(stage.batches(3, 2))
     (again, _) = next(iter(stage.batches(3, 1)))
     assert (first == again).all()
@@ -108,6 +110,36 @@ def test_pairs_come_with_their_partner_and_never_from_validation(corpus_folder: 
         assert left != right
         assert sketches.group[left] == sketches.group[right]
     assert all(sketches.splits[row] == "train" for row in batch.rows)
+
+
+def test_only_training_photos_are_negatives(corpus_folder: Path) -> None:
+    stage = drawings_stage(corpus_folder)
+    assert set(stage.trainable_photos) == set(range(24))
+
+
+def test_heads_depend_on_the_seed_alone(corpus_folder: Path) -> None:
+    first = drawings_stage(corpus_folder)
+    torch.randn(1000)
+    corpus, sketches = Corpus(corpus_folder), SketchSet(corpus_folder)
+    second = DrawingsStage(
+        corpus,
+        PictureMaps(corpus_folder, 1),
+        sketches,
+        first.image,
+        first.sketch,
+        first.settings,
+        seed=0,
+        num_workers=0,
+    )
+    for name in ("prototypes", "teacher_head"):
+        for one, other in zip(getattr(first, name).parameters(), getattr(second, name).parameters(), strict=True):
+            assert torch.equal(one, other)
+
+
+def test_validation_searches_among_distractors_but_not_test_photos(corpus_folder: Path) -> None:
+    targets, gallery = Corpus(corpus_folder).validation_galleries()["toy"]
+    assert targets.tolist() == [24, 25, 26, 27]
+    assert gallery.tolist() == [24, 25, 26, 27, 30, 31]
 
 
 def test_validation_tasks_hold_validation_drawings_only(corpus_folder: Path) -> None:

@@ -58,11 +58,11 @@ def read_chairv2(name: str, files: Files) -> Dataset:
         if missing:
             raise DatasetError(f"{files.name}: row {row.id!r} names the drawing {missing[0]!r}, strokes.jsonl has none")
         chairs.append(row.model_copy(update={"category": row.category or "chair", "sketches": keys}))
-    articles = {_article(row.id) for row in chairs if row.image}
+    articles = {article_number(row.id) for row in chairs if row.image}
     distractors = [
         row.model_copy(update={"id": f"ikea/{row.id}", "image": f"ikea-products/{row.image}", "split": "gallery"})
         for row in _rows(ikea)
-        if row.id.replace(".", "").lstrip("0") not in articles
+        if article_number(row.id) not in articles
     ]
     return Dataset(name, MountedFiles({"": files, "ikea-products": ikea}), (*chairs, *distractors), strokes)
 
@@ -170,6 +170,6 @@ def _stroke_lines(files: Files) -> dict[str, Any]:
     return strokes
 
 
-def _article(row_id: str) -> str:
-    """Digits of the IKEA article in an id like `chair:20208527_v1`, without leading zeros."""
-    return row_id.removeprefix("chair:").partition("_")[0].lstrip("0")
+def article_number(row_id: str) -> str:
+    """Digits of the IKEA article in an id like `chair:20208527_v1` or `202.085.27`, without leading zeros."""
+    return row_id.removeprefix("chair:").partition("_")[0].replace(".", "").lstrip("0")

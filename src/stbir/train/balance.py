@@ -35,7 +35,7 @@ class Queries:
 
 
 def ask(encoder: Encoder, settings: BalanceSet) -> Queries:
-    """Encode a validation set: every drawing with every text of its picture is one query.
+    """Encode a validation set: every drawing with each of the first two texts of its picture is one query.
 
     Args:
         encoder: The exported model.

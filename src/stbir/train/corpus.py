@@ -30,6 +30,7 @@ class Photo:
         category: What it shows, lower case, or None.
         split: Its split there; None trains.
         text_ids: Its texts, as indices into the corpus' texts.
+        captioned: Whether they were written for this photo; else they only name its category.
     """
 
     set: str
@@ -37,6 +38,7 @@ class Photo:
     category: str | None
     split: str | None
     text_ids: tuple[int, ...]
+    captioned: bool = True
 
     @property
     def trains(self) -> bool:
@@ -113,7 +115,7 @@ class Corpus:
             if photo.split in ("val", "gallery"):
                 targets, gallery = galleries.setdefault(photo.set, ([], []))
                 gallery.append(row)
-                if photo.split == "val" and photo.text_ids:
+                if photo.split == "val" and photo.text_ids and photo.captioned:
                     targets.append(row)
         return {
             name: (np.asarray(targets), np.asarray(gallery))

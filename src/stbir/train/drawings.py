@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from stbir.corrupt.strokes import humanise
 from stbir.strokes import Sketch, rasterize
 from stbir.train.corpus import Corpus, PictureMaps
+from stbir.train.figures import rank_figures, with_score
 from stbir.train.losses import distillation_loss, info_nce, prototype_loss
 from stbir.train.sketches import SketchSet
 from stbir.train.towers import ImageTower, SketchTower
@@ -158,8 +159,11 @@ class DrawingsStage:
         names = torch.from_numpy(corpus.text_pooled[np.asarray(sketches.category_texts)]).to(self.device)
         self.names = F.normalize(names, dim=-1)
         dim = image.shape_head.map.out_features
+        torch.manual_seed(seed + 1)
         self.prototypes = nn.Sequential(nn.Linear(self.names.shape[1], 512), nn.GELU(), nn.Linear(512, dim))
         self.teacher_head = nn.Linear(sketch.backbone.feature_dim, sketches.teacher_logits.shape[1])
+        self.prototypes.to(self.device)
+        self.teacher_head.to(self.device)
         self.photo_class = torch.from_numpy(sketches.photo_category)
         self.trainable_photos = np.flatnonzero([photo.trains for photo in corpus.photos])
         for part in (sketch.backbone.first, *sketch.backbone.blocks[: settings.frozen_blocks]):
@@ -287,11 +291,5 @@ class DrawingsStage:
                 ]
             )
             drawn = torch.cat([self.encode_sketches(p) for p in np.array_split(queries, max(1, len(queries) // 128))])
-            similarity = (drawn @ vectors.T).cpu()
-            right = torch.from_numpy(targets)[:, None]
-            rank = (similarity >= similarity.gather(1, right)).sum(1).float()
-            figures[f"{name}_acc1"] = float((rank <= 1).float().mean())
-            figures[f"{name}_acc10"] = float((rank <= 10).float().mean())
-            figures[f"{name}_mrr"] = float((1 / rank).mean())
-        figures["score"] = float(np.mean([v for k, v in figures.items() if k.endswith("_mrr")]))
-        return figures
+            figures |= rank_figures(name, (drawn @ vectors.T).cpu().numpy(), targets)
+        return with_score(figures)

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stbir.errors import ConfigError
+from stbir.train.checkpoint import load_checkpoint
 
 _KINDS = ("central", "angular", "radial", "plain")
 _MEAN = (0.485, 0.456, 0.406)
@@ -139,9 +140,9 @@ def load_pidinet(path: Path) -> PiDiNet:
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such edge detector; name a PiDiNet checkpoint")
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
-    weights: dict[str, Tensor] = {k.removeprefix("module."): v for k, v in loaded["state_dict"].items()}
+    loaded = load_checkpoint(path)
     try:
+        weights: dict[str, Tensor] = {k.removeprefix("module."): v for k, v in loaded["state_dict"].items()}
         network = PiDiNet(weights["init_block.weight"].shape[0], weights["dilations.0.conv1.weight"].shape[0])
         own = {"first.weight": fold_pixel_difference(weights["init_block.weight"], _KINDS[0])}
         index = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ def finish(recipe: Recipe, towers: Towers, corpus: Corpus, out: Path, say: Calla
         towers,
         recipe,
         (1.0, 1.0),
-        out / "bundle",
+        out / "bundle.partial",
         licence=recipe.licence,
         provenance=provenance(recipe, corpus, out),
         metrics={},
@@ -55,21 +56,24 @@ def finish(recipe: Recipe, towers: Towers, corpus: Corpus, out: Path, say: Calla
     found = parity(towers, bundle, np.array(photos[chosen]), drawings, [t for t in texts if t.isascii()])
     say(f"parity with PyTorch (lowest cosine): {json.dumps({k: round(v, 4) for k, v in found.items()})}")
     if min(found.values()) < LOWEST_PARITY:
-        raise BundleError(
-            f"{out / 'bundle'}: exported vectors differ from PyTorch's (cosine {min(found.values()):.3f})"
-        )
+        raise BundleError(f"exported vectors differ from PyTorch's (cosine {min(found.values()):.3f}); nothing is kept")
     metrics: dict[str, Any] = {"parity": {name: round(value, 5) for name, value in found.items()}}
-    return rebalance(recipe, bundle, metrics, say)
+    bundle = rebalance(recipe, bundle, metrics, say)
+    final = out / "bundle"
+    if final.exists():
+        shutil.rmtree(final)
+    bundle.path.rename(final)
+    return Bundle.load(final)
 
 
 def rebalance(recipe: Recipe, bundle: Bundle, metrics: dict[str, Any], say: Callable[[str], None] = print) -> Bundle:
     """Fit the fusion scale on the recipe's validation sets and write it into the bundle; vectors stay as they are."""
-    if not recipe.balance:
-        return bundle
-    encoder = Encoder(bundle)
-    scale = fit_scale([ask(encoder, settings) for settings in recipe.balance])
-    say(f"fusion scale: sketch {scale[0]:.2f}, text {scale[1]:.2f}")
-    fusion = Fusion(scale=Scale(sketch=round(scale[0], 3), text=round(scale[1], 3)))
+    fusion = bundle.info.fusion
+    if recipe.balance:
+        encoder = Encoder(bundle)
+        scale = fit_scale([ask(encoder, settings) for settings in recipe.balance])
+        say(f"fusion scale: sketch {scale[0]:.2f}, text {scale[1]:.2f}")
+        fusion = Fusion(scale=Scale(sketch=round(scale[0], 3), text=round(scale[1], 3)))
     info = bundle.info.model_copy(update={"fusion": fusion, "metrics": {**bundle.info.metrics, **metrics}})
     return Bundle.write(bundle.path, {name: bundle.read(name) for name in MODEL_FILES}, info)
 

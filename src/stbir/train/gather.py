@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -61,8 +62,8 @@ def _sketches_of(source: Source) -> list[Sketch]:
     for position in range(len(source.row.sketches)):
         try:
             sketches.append(source.dataset.sketch(source.row, position))
-        except DatasetError:
-            continue
+        except DatasetError as error:
+            tqdm.write(f"left out: {error}", file=sys.stderr)
     return sketches
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from stbir.errors import ConfigError
 from stbir.train.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -132,8 +133,9 @@ def run_stage(
         for name, module in modules.items():
             module.load_state_dict(state["modules"][name])
         optimiser.load_state_dict(state["optimiser"])
-        average.values = state["average"]
+        average.values = [value.to(p.device) for value, p in zip(state["average"], parameters, strict=True)]
         step, best = state["step"], state["best"]
+        _forget_lines_after(step, log_path)
 
     def save() -> None:
         weights = {name: module.state_dict() for name, module in modules.items()}
@@ -161,6 +163,8 @@ def run_stage(
             group["lr"] = peak * schedule.factor(step)
         losses = stage.losses(batch)
         total = torch.stack(list(losses.values())).sum()
+        if not bool(torch.isfinite(total)):
+            raise ConfigError(f"stage {stage.name}, step {step}: the loss is not finite; lower the learning rate")
         optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(parameters, schedule.max_gradient_norm)
@@ -196,3 +200,10 @@ def run_stage(
             module.load_state_dict(kept[name])
             module.eval()
     return best
+
+
+def _forget_lines_after(step: int, log: Path) -> None:
+    """Drop the lines that a killed run wrote after its last checkpoint; they will be written again."""
+    if log.is_file():
+        lines = [line for line in log.read_text().splitlines() if json.loads(line)["step"] <= step]
+        log.write_text("".join(f"{line}\n" for line in lines))

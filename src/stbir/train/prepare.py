@@ -22,6 +22,7 @@ from PIL import Image, ImageEnhance
 from tokenizers import Tokenizer
 from tqdm import tqdm
 
+from stbir.errors import ConfigError
 from stbir.images import letterbox
 from stbir.train.backbones import MiniLM, MobileNetV2
 from stbir.train.corpus import Corpus
@@ -33,13 +34,22 @@ from stbir.train.sketches import pack
 from stbir.train.sources import Source, doodle_categories, read_sources
 from stbir.train.towers import STEM_BLOCKS, STEM_CHANNELS, TEXT_STEM_LAYERS, ImageTower
 
+CORPUS_VERSION = 1
+
 
 def corpus_folder(recipe: Recipe) -> Path:
     """Where this recipe's corpus lies: a name that changes with the data settings, the sizes and the seed."""
     relevant = {
         "data": recipe.data.model_dump(mode="json", exclude={"cache"}),
         "weights": recipe.weights.model_dump(mode="json"),
-        "sizes": [recipe.model.image_px, recipe.model.max_tokens, STEM_BLOCKS, TEXT_STEM_LAYERS],
+        "sizes": [
+            recipe.model.image_px,
+            recipe.model.max_tokens,
+            recipe.model.text_layers,
+            STEM_BLOCKS,
+            TEXT_STEM_LAYERS,
+        ],
+        "version": CORPUS_VERSION,
         "seed": recipe.seed,
     }
     digest = hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
@@ -69,7 +79,10 @@ def prepare_corpus(recipe: Recipe, mobilenet: MobileNetV2, minilm: MiniLM, weigh
         _once(folder / f"stem{view}.npy", partial(_run_stem, folder, mobilenet, view, recipe.seed))
     _once(folder / "text_hidden.npy", lambda path: _run_texts(folder, minilm, texts, recipe.model.max_tokens, path))
     fields = {"texts": texts, "photos": [asdict(s.photo) for s in sources], "num_views": recipe.data.num_views}
-    _once(folder / "corpus.json", lambda path: path.write_text(json.dumps(fields)))
+    description = folder / "corpus.json"
+    _once(description, lambda path: path.write_text(json.dumps(fields)))
+    if json.loads(description.read_text()) != json.loads(json.dumps(fields)):
+        raise ConfigError(f"{folder}: the data sets have changed since this corpus was prepared; delete the folder")
     corpus = Corpus(folder)
     place = {text: index for index, text in enumerate(corpus.texts)}
     categories = {name: place[name] for name in names}
@@ -85,16 +98,19 @@ def prepare_corpus(recipe: Recipe, mobilenet: MobileNetV2, minilm: MiniLM, weigh
 
 def write_picture_maps(folder: Path, corpus: Corpus, image: ImageTower) -> None:
     """Run the trained picture blocks over all cached stems and keep what stage `drawings` reads."""
+    device = next(image.parameters()).device
     for view, cached in enumerate(corpus.views):
         shape = (len(corpus.photos), 320, cached.stem.shape[2] // 2, cached.stem.shape[3] // 2)
-        last = np.lib.format.open_memmap(folder / f"last{view}.npy", "w+", np.float16, shape)
+        partial_path = folder / f"partial-last{view}.npy"
+        last = np.lib.format.open_memmap(partial_path, "w+", np.float16, shape)
         pooled = np.zeros((len(corpus.photos), image.backbone.feature_dim), np.float16)
         for rows in tqdm(_blocks(len(corpus.photos), 64), desc=f"picture maps {view}", unit="batch"):
             with torch.inference_mode():
-                maps, means = image.middle(torch.from_numpy(cached.stem[rows]).float())
-            last[rows], pooled[rows] = maps.half().numpy(), means.half().numpy()
+                maps, means = image.middle(torch.from_numpy(cached.stem[rows]).float().to(device))
+            last[rows], pooled[rows] = maps.half().cpu().numpy(), means.half().cpu().numpy()
         last.flush()
-        np.save(folder / f"pooled{view}.npy", pooled)
+        partial_path.replace(folder / f"last{view}.npy")
+        _once(folder / f"pooled{view}.npy", partial(np.save, arr=pooled))
 
 
 def _once(path: Path, make: Callable[[Path], Any]) -> None:

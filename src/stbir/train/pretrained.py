@@ -35,7 +35,7 @@ def read_tflite_convolutions(path: Path) -> list[tuple[NDArray[np.float32], NDAr
     try:
         import tflite
     except ImportError:
-        raise MissingExtraError("reading TFLite weights", "train") from None
+        raise MissingExtraError("reading TFLite weights", "hub") from None
     if not path.is_file():
         raise ConfigError(f"{path}: no such weight file; name the MobileNetV2 .tflite file")
     model = tflite.Model.GetRootAsModel(path.read_bytes(), 0)

@@ -1,4 +1,4 @@
-"""Pseudo-drawings: lines traced from the edges of photos that nobody has drawn."""
+"""Pseudo-drawings: lines traced from the edges of photos, few of which anybody has drawn."""
 
 from __future__ import annotations
 

@@ -31,6 +31,8 @@ def store_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     added: list[onnx.NodeProto] = []
     for name, tensor in weights.items():
         users = uses.get(name, [])
+        if not users:
+            continue
         kinds = {(node.op_type, place) for node, place in users}
         if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < _MIN_ELEMENTS or len(tensor.dims) < 2:
             continue

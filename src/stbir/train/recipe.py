@@ -73,8 +73,8 @@ class ModelSettings(_Settings):
     """Sizes of the towers."""
 
     name: str = "stbir-default"
-    image_px: Positive = 192
-    sketch_px: Positive = 128
+    image_px: Annotated[int, Field(gt=0, multiple_of=32)] = 192
+    sketch_px: Annotated[int, Field(gt=0, multiple_of=32)] = 128
     sketch_dim: Positive = 256
     text_dim: Positive = 256
     text_layers: Annotated[int, Field(ge=4, le=6)] = 6

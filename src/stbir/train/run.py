@@ -14,7 +14,8 @@ from pathlib import Path
 
 import torch
 
-from stbir.errors import ConfigError
+from stbir.datasets import Dataset, open_dataset
+from stbir.errors import ConfigError, DatasetError
 from stbir.model.bundle import Bundle
 from stbir.train.checkpoint import load_checkpoint, save_checkpoint
 from stbir.train.corpus import Corpus, PictureMaps
@@ -29,6 +30,7 @@ from stbir.train.towers import ImageTower, SketchTower, TextTower
 from stbir.train.words import WordsSettings, WordsStage
 
 Say = Callable[[str], None]
+RECIPE_FILE = "recipe.json"
 WEIGHTS_FILE = "weights.json"
 _RECIPES = Path(__file__).parent / "recipes"
 
@@ -98,15 +100,53 @@ def run_recipe(
     if threads is not None:
         torch.set_num_threads(threads)
     if fresh:
-        for pattern in ("*.ckpt", "*.best", "*.done", "*.metrics.jsonl", "last*.npy", "pooled*.npy"):
+        for pattern in ("*.ckpt", "*.best", "*.done", "*.metrics.jsonl", "last*.npy", "pooled*.npy", RECIPE_FILE):
             for file in out.glob(pattern):
                 file.unlink()
     towers, corpus = train(recipe, out, say)
     return finish(recipe, towers, corpus, out, say)
 
 
+def _check_same_run(recipe: Recipe, path: Path) -> None:
+    """Refuse to go on with a run of another recipe; balance and licence only matter at its end."""
+    if not path.is_file():
+        return
+    fields = set(Recipe.model_fields) - {"balance", "licence"}
+    earlier = json.loads(path.read_text())
+    asked = recipe.model_dump(mode="json")
+    changed = sorted(name for name in fields if earlier.get(name) != asked[name])
+    if changed:
+        raise ConfigError(
+            f"{path.parent} holds a run of another recipe ({', '.join(changed)} changed): choose another --out, "
+            "or begin anew with --fresh"
+        )
+
+
+def _check_inputs(recipe: Recipe, weights: Path) -> None:
+    """Open every data set and weight file once, so that what is missing is said before hours of training."""
+    for settings in recipe.data.sets:
+        if settings.name != "quickdraw-10k":
+            _open_or_explain(settings.name)
+    for asked in recipe.balance:
+        _open_or_explain(asked.name).in_split(asked.split, *asked.distractors)
+    for name in (recipe.weights.mobilenet, recipe.weights.pidinet, recipe.weights.doodlenet):
+        if not (weights / name).exists():
+            raise ConfigError(
+                f"pretrained weights {name!r} are not in {recipe.weights.root!r}: correct weights.* in the recipe"
+            )
+    minilm_directory()
+
+
+def _open_or_explain(name: str) -> Dataset:
+    try:
+        return open_dataset(name)
+    except DatasetError as error:
+        hint = "render it with stbir synth render, see docs/training.md" if "synth" in name else "set STBIR_DATA"
+        raise ConfigError(f"{error} ({hint})") from None
+
+
 def weight_hashes(recipe: Recipe, weights: Path) -> dict[str, str]:
-    """SHA-256 of the pretrained files a run starts from, by name; weights that change under one name are found so."""
+    """SHA-256 of the pretrained files a run starts from, by name; a file that changed under its name shows."""
     used = [weights / recipe.weights.mobilenet, weights / recipe.weights.pidinet]
     used += sorted((weights / recipe.weights.doodlenet).glob("*"))
     used.append(minilm_directory() / "model.safetensors")
@@ -125,11 +165,14 @@ def train(recipe: Recipe, out: Path, say: Say = print) -> tuple[Towers, Corpus]:
         The trained towers, in evaluation mode, and the corpus they learned from.
     """
     out.mkdir(parents=True, exist_ok=True)
-    (out / "recipe.json").write_text(recipe.model_dump_json(indent=2))
+    _check_same_run(recipe, out / RECIPE_FILE)
     with weights_folder(recipe.weights.root) as weights:
-        towers = build_towers(recipe, weights)
+        _check_inputs(recipe, weights)
+        (out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2))
         (out / WEIGHTS_FILE).write_text(json.dumps(weight_hashes(recipe, weights), indent=2))
-        folder = prepare_corpus(recipe, load_mobilenet(weights / recipe.weights.mobilenet), load_minilm(), weights)
+        towers = build_towers(recipe, weights)
+        network = load_mobilenet(weights / recipe.weights.mobilenet)
+        folder = prepare_corpus(recipe, network, load_minilm(recipe.model.text_layers), weights)
     corpus = Corpus(folder)
     started = time.monotonic()
     _train_words(recipe, corpus, towers, out, say)

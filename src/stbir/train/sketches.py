@@ -1,7 +1,8 @@
 """All drawings of a training corpus, packed: strokes, what they show, where they come from.
 
-Kinds: `real` drawings of a photo; `pseudo` drawings traced from a photo's edges; `synth` drawings of rendered objects;
-`doodle` drawings of a category only; `pair` drawings that go with another drawing (or edge map) of the same thing.
+Kinds: `real` drawings of a photo; `pseudo` drawings traced from a photo's edges; `synth` drawings of rendered objects
+and icons; `doodle` drawings of a category only; `pair` drawings that go with another drawing (or edge map) of the same
+thing.
 """
 
 from __future__ import annotations

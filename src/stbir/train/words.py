@@ -15,7 +15,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from stbir.errors import ConfigError
 from stbir.train.corpus import Corpus
+from stbir.train.figures import rank_figures, with_score
 from stbir.train.losses import info_nce
 from stbir.train.towers import STEM_BLOCKS, TEXT_STEM_LAYERS, ImageTower, TextTower
 
@@ -66,6 +68,12 @@ class WordsStage:
             if photo.trains and photo.text_ids and weights.get(photo.set, 1.0) > 0:
                 found.setdefault(photo.set, []).append(index)
         self.sets = {name: np.asarray(rows) for name, rows in found.items()}
+        num_photos = sum(map(len, self.sets.values()))
+        if num_photos < settings.batch_size:
+            raise ConfigError(
+                f"stage words has {num_photos} training photos with texts, fewer than a batch of "
+                f"{settings.batch_size}: add data sets or lower words.batch_size"
+            )
         self.rows = np.concatenate(list(self.sets.values()))
         chance = np.concatenate([np.full(len(rows), weights.get(name, 1.0)) for name, rows in self.sets.items()])
         self.chance = chance / chance.sum()
@@ -138,14 +146,8 @@ class WordsStage:
             place = {int(row): position for position, row in enumerate(gallery)}
             pairs = [(t, place[int(row)]) for row in targets for t in self.corpus.photos[row].text_ids]
             words = torch.cat([self.encode_texts(ids) for (ids,) in _chunks(np.asarray([t for t, _ in pairs]))])
-            similarity = (words @ vectors.T).cpu()
-            right = torch.tensor([p for _, p in pairs])[:, None]
-            rank = (similarity >= similarity.gather(1, right)).sum(1).float()
-            figures[f"{name}_acc1"] = float((rank <= 1).float().mean())
-            figures[f"{name}_acc10"] = float((rank <= 10).float().mean())
-            figures[f"{name}_mrr"] = float((1 / rank).mean())
-        figures["score"] = float(np.mean([v for k, v in figures.items() if k.endswith("_mrr")]))
-        return figures
+            figures |= rank_figures(name, (words @ vectors.T).cpu().numpy(), np.asarray([p for _, p in pairs]))
+        return with_score(figures)
 
 
 def _chunks(*arrays: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], ...]]:
