@@ -23,10 +23,33 @@ def test_table_on_stdout_and_result_in_a_file(shapes: Path, tiny_bundle: Bundle,
     out, err = capsys.readouterr()
     assert "sketch+text  100.0 [54.1, 100.0]" in out
     assert "wrote" in err
-    result = Evaluation.read(tmp_path / "out" / "shapes.open.json")
+    (path,) = (tmp_path / "out").iterdir()
+    assert path.name == f"shapes.open.tiny-{tiny_bundle.info.fingerprint[:8]}.json"
+    result = Evaluation.read(path)
     assert result.command == "stbir evaluate --data shapes --protocol open --model bundle"
     assert result.data.distractors == ("gallery",)
     assert str(tmp_path) not in result.model_dump_json()
+
+
+def test_command_names_seed_and_a_model_below_the_working_directory(
+    shapes: Path, tiny_bundle: Bundle, capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_bundle.path.parents[1])
+    model = f"{tiny_bundle.path.parent.name}/bundle"
+    for given in (model, f"./{model}", str(tiny_bundle.path)):
+        assert main(["evaluate", "--data", str(shapes), "--model", given, "--seed", "7", "--json"]) == 0
+        result = Evaluation.model_validate(json.loads(capsys.readouterr().out))
+        assert result.command == f"stbir evaluate --data shapes --protocol open --model {model} --seed 7"
+        assert result.settings.seed == 7
+
+
+def test_result_of_the_shipped_model_keeps_a_stable_name(
+    shapes: Path, tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STBIR_MODEL", raising=False)
+    monkeypatch.setattr("stbir.model.bundle.DEFAULT_PATH", tiny_bundle.path)
+    assert main(["evaluate", "--data", str(shapes), "--out", str(tmp_path)]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["shapes.open.json"]
 
 
 def test_json_on_stdout_is_the_result(shapes: Path, tiny_bundle: Bundle, capsys) -> None:

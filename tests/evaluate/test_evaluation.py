@@ -91,6 +91,40 @@ def test_same_input_same_result_and_the_data_is_named_by_its_content(
     assert run("open", open_dataset(copy), encoder).data.sha256 != first.data.sha256
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"id": "red-bar"', '"id": "bar-red"'),
+        ('"category": "bar"', '"category": "rod"'),
+        ('"split": "gallery"', '"split": "test"'),
+        ('"a red"', '"a blue"'),
+    ],
+)
+def test_hash_of_the_data_covers_what_rows_say(
+    shapes: Dataset, encoder: Encoder, tmp_path: Path, old: str, new: str
+) -> None:
+    folder = write_shapes(tmp_path / "shapes")
+    manifest = folder / "manifest.jsonl"
+    changed = manifest.read_text().replace(old, new)
+    assert changed != manifest.read_text()
+    manifest.write_text(changed)
+    assert run("open", open_dataset(folder), encoder).data.sha256 != run("open", shapes, encoder).data.sha256
+
+
+def test_results_of_other_models_and_settings_have_other_names(shapes: Dataset, encoder: Encoder) -> None:
+    plain = run("open", shapes, encoder)
+    fingerprint = encoder.bundle.info.fingerprint[:8]
+    assert plain.file_name(is_shipped=True) == "shapes.open.json"
+    assert plain.file_name() == f"shapes.open.tiny-{fingerprint}.json"
+    weighted = run("open", shapes, encoder, weights=Weights(sketch=0.7, text=0.3), seed=7)
+    assert weighted.file_name(is_shipped=True) == f"shapes.open.tiny-{fingerprint}-sketch=0.7+text=0.3-seed7.json"
+    task = make_task("open", shapes, splits=("gallery", "test"), distractors=())
+    both = evaluate(task, encoder, encoder.bundle.info, num_resamples=50)
+    assert both.file_name(is_shipped=True) == f"shapes.open.tiny-{fingerprint}-gallery+test-with-none.json"
+    named = plain.model_copy(update={"model": plain.model.model_copy(update={"name": "../my model"})})
+    assert named.file_name() == f"shapes.open..._my_model-{fingerprint}.json"
+
+
 def test_copies_in_the_gallery_are_counted_and_cost(shapes: Dataset, encoder: Encoder, tmp_path: Path) -> None:
     folder = write_shapes(tmp_path / "shapes")
     (folder / "blue-frame.png").write_bytes((folder / "red-bar.png").read_bytes())
@@ -103,7 +137,7 @@ def test_copies_in_the_gallery_are_counted_and_cost(shapes: Dataset, encoder: En
 
 def test_result_survives_its_file(shapes: Dataset, encoder: Encoder, tmp_path: Path) -> None:
     result = run("open", shapes, encoder)
-    path = result.write(tmp_path / "out")
+    path = result.write(tmp_path / "out", is_shipped=True)
     assert path.name == "shapes.open.json"
     assert Evaluation.read(path) == result
     assert "a red" not in path.read_text()  # texts of a data set stay out of results

@@ -56,7 +56,8 @@ PROTOCOL_NAMES = ("fg-sbir", "open", "stbir")
     "--out",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Where to write DATA.PROTOCOL.json: figures, ranks query by query, and what they rest on.",
+    help="Where to write the result: figures, ranks query by query, and what they rest on. It is called "
+    "DATA.PROTOCOL.json; with --model or other settings the name says which.",
 )
 @MODEL_OPTION
 @THREADS_OPTION
@@ -95,11 +96,11 @@ def evaluate(
         bundle.info,
         weights=given_weights,
         seed=seed,
-        command=_command(task.data.name, protocol, split, distractors, weights, model_path),
+        command=_command(task.data.name, protocol, split, distractors, weights, seed, model_path),
         progress=_Progress(),
     )
     if out is not None:
-        click.echo(f"wrote {result.write(out)}", err=True)
+        click.echo(f"wrote {result.write(out, is_shipped=model_path is None)}", err=True)
     click.echo(result.model_dump_json() if as_json else result.table())
 
 
@@ -126,16 +127,24 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 def _command(
-    data: str, protocol: str, split: str, distractors: str, weights: str | None, model_path: Path | None
+    data: str, protocol: str, split: str, distractors: str, weights: str | None, seed: int, model_path: Path | None
 ) -> str:
     """The command line that repeats the evaluation, without the directories of this machine."""
     words = ["stbir", "evaluate", "--data", data, "--protocol", protocol]
     if model_path is not None:
-        words += ["--model", model_path.name]
+        words += ["--model", _portable(model_path)]
     if split != "test":
         words += ["--split", split]
     if protocol == "open" and distractors != "gallery":
         words += ["--distractors", distractors]
     if weights:
         words += ["--weight", weights]
+    if seed:
+        words += ["--seed", str(seed)]
     return shlex.join(words)
+
+
+def _portable(path: Path) -> str:
+    """A path relative to the working directory if it lies below it, else its name alone."""
+    here, place = Path.cwd().resolve(), path.resolve()
+    return place.relative_to(here).as_posix() if place.is_relative_to(here) else place.name

@@ -7,7 +7,7 @@ Nothing here imports PyTorch.
 """
 
 from stbir.evaluate.evaluation import evaluate
-from stbir.evaluate.intervals import Difference, Interval, bootstrap_interval, paired_difference
+from stbir.evaluate.intervals import Difference, Interval, bootstrap_interval, paired_difference, share_interval
 from stbir.evaluate.metrics import acc_at, median_rank, mrr
 from stbir.evaluate.protocols import PROTOCOLS, Task, make_task
 from stbir.evaluate.ranks import ranks_in_pools, ranks_of_targets
@@ -28,4 +28,5 @@ __all__ = [
     "paired_difference",
     "ranks_in_pools",
     "ranks_of_targets",
+    "share_interval",
 ]

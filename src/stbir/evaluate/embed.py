@@ -6,6 +6,7 @@ Out: gallery vectors, query vectors, and a hash over everything that was read, s
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -51,7 +52,8 @@ class Embedded:
         sketches: [Q, Ds], unit rows, or None where the task has no drawings.
         texts: [Q, Dt], unit rows, or None where it has no words.
         num_duplicates: Pictures whose file occurs in the gallery already; they tie with it.
-        data_hash: SHA-256 over all pictures, drawings and texts, in the task's order; 64 hex digits.
+        data_hash: SHA-256 over all pictures (with id, category and split), drawings and texts, in the task's order; 64
+            hex digits.
     """
 
     gallery: Vectors
@@ -76,10 +78,11 @@ def embed(task: Task, encoder: Encodes, progress: Progress | None = None) -> Emb
         DatasetError: A picture or drawing cannot be read; names it.
     """
     tell = progress or _silent
-    hashes: list[str] = []
-    gallery = _embed_gallery(task, encoder, tell, hashes)
-    num_duplicates = len(hashes) - len(set(hashes))
-    sketches = _embed_sketches(task, encoder, tell, hashes) if task.has_sketches else None
+    pictures: list[str] = []
+    drawings: list[str] = []
+    gallery = _embed_gallery(task, encoder, tell, pictures)
+    num_duplicates = len(pictures) - len(set(pictures))
+    sketches = _embed_sketches(task, encoder, tell, drawings) if task.has_sketches else None
     texts = None
     if task.has_texts:
         words = [str(question.text) for question in task.questions]
@@ -90,9 +93,21 @@ def embed(task: Task, encoder: Encodes, progress: Progress | None = None) -> Emb
             parts.append(encoder.encode_texts(distinct[rows]))
             tell("texts", rows.stop, len(distinct))
         texts = np.concatenate(parts)[[row_of[text] for text in words]]
-        hashes.extend(words)
-    digest = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-    return Embedded(gallery, sketches, texts, num_duplicates, digest)
+    return Embedded(gallery, sketches, texts, num_duplicates, _data_hash(task, pictures, drawings))
+
+
+def _data_hash(task: Task, pictures: Sequence[str], drawings: Sequence[str]) -> str:
+    """SHA-256 over what decides ranks: contents, and which row, category and split they belong to."""
+    rows = zip(task.gallery, pictures, strict=True)
+    content = {
+        "pictures": [[row.id, row.category, row.split, digest] for row, digest in rows],
+        "drawings": list(drawings),
+        "questions": [
+            [question.row.id, question.positions, question.text if task.has_texts else None]
+            for question in task.questions
+        ],
+    }
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _embed_gallery(task: Task, encoder: Encodes, tell: Progress, hashes: list[str]) -> Vectors:

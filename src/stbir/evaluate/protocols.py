@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from stbir.datasets import Dataset, Row
 from stbir.errors import DatasetError, InputError
 
+DEFAULT_SPLITS = ("test",)
 DISTRACTOR_SPLIT = "gallery"
 
 
@@ -146,7 +147,7 @@ def make_task(
     protocol: str,
     data: Dataset,
     *,
-    splits: Sequence[str] = ("test",),
+    splits: Sequence[str] = DEFAULT_SPLITS,
     distractors: Sequence[str] = (DISTRACTOR_SPLIT,),
 ) -> Task:
     """Make the task of a protocol.

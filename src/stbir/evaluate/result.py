@@ -6,6 +6,7 @@ Written as JSON; `Evaluation.table` is what people read. The record holds no tex
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stbir.atomic import write_atomically
 from stbir.errors import InputError
+from stbir.evaluate.protocols import DEFAULT_SPLITS, DISTRACTOR_SPLIT
 from stbir.files import read_regular_file
 
 SCHEMA_VERSION = 1
@@ -99,7 +101,7 @@ class DataRecord(_Record):
         name: The data set.
         splits: Splits that were asked.
         distractors: Splits that were only searched.
-        sha256: Hash over all pictures, drawings and texts used, in order.
+        sha256: Hash over all pictures, drawings and texts used, with ids, categories and splits, in order.
         num_pictures: Size of the gallery.
         num_queries: How many queries.
         num_photos: How many different right pictures.
@@ -229,11 +231,42 @@ class Evaluation(_Record):
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
         return "\n".join([self.title, "", *lines, "", *self.notes()])
 
-    def write(self, directory: Path) -> Path:
-        """Write `DATA.PROTOCOL.json` into a directory, made if absent.
+    def file_name(self, *, is_shipped: bool = False) -> str:
+        """What the result is called, so that results of other models and settings lie side by side.
+
+        Args:
+            is_shipped: Whether the model is the one shipped with stbir, whose results keep their name from version to
+                version.
+
+        Returns:
+            `DATA.PROTOCOL.json` for the shipped model with default settings, else
+            `DATA.PROTOCOL.MODEL-FINGERPRINT[-SPLITS][-with-DISTRACTORS][-WEIGHTS][-seedN].json`.
+        """
+        changed = self._changed_settings()
+        parts = [self.data.name, self.protocol]
+        if changed or not is_shipped:
+            parts.append("-".join([self.model.name, self.model.fingerprint[:8], *changed]))
+        return re.sub(r"[^\w.+=-]+", "_", ".".join(parts)) + ".json"
+
+    def _changed_settings(self) -> list[str]:
+        """Words for the settings that are not the defaults of `stbir evaluate`."""
+        changed = []
+        if self.data.splits != DEFAULT_SPLITS:
+            changed.append("+".join(self.data.splits))
+        if self.protocol == "open" and self.data.distractors != (DISTRACTOR_SPLIT,):
+            changed.append("with-" + ("+".join(self.data.distractors) or "none"))
+        if any(weight != 1 for weight in self.settings.weights.values()):
+            changed.append("+".join(f"{name}={weight:g}" for name, weight in self.settings.weights.items()))
+        if self.settings.seed:
+            changed.append(f"seed{self.settings.seed}")
+        return changed
+
+    def write(self, directory: Path, *, is_shipped: bool = False) -> Path:
+        """Write the result into a directory, made if absent, under its `file_name`.
 
         Args:
             directory: Where.
+            is_shipped: Whether the model is the one shipped with stbir.
 
         Returns:
             The file.
@@ -241,7 +274,7 @@ class Evaluation(_Record):
         Raises:
             InputError: It cannot be written.
         """
-        path = directory / f"{self.data.name}.{self.protocol}.json"
+        path = directory / self.file_name(is_shipped=is_shipped)
         try:
             directory.mkdir(parents=True, exist_ok=True)
             write_atomically(path, (self.model_dump_json(indent=1) + "\n").encode())
