@@ -18,7 +18,14 @@ A message says what happened (with the value), what was expected and what to do.
 
 
 class StbirError(Exception):
-    """Base of all errors of stbir; `str(error)` is one line a user can act on."""
+    """Base of all errors of stbir; `str(error)` is one line a user can act on.
+
+    Attributes:
+        is_passing: Whether the same thing may work later, because access rights, a failing disk or the memory stood in
+            the way, not what was given.
+    """
+
+    is_passing = False
 
 
 class InputError(StbirError):

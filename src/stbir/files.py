@@ -28,7 +28,8 @@ def open_regular_file(path: str | os.PathLike[str], error: type[StbirError]) -> 
         The open file.
 
     Raises:
-        StbirError: As `error`, naming the file: missing, not readable, not a regular file, or a failing disk.
+        StbirError: As `error`, naming the file: not a regular file; or with `is_passing` missing, not readable, or a
+            failing disk.
     """
     name = os.fspath(path)
     if "\0" in name:
@@ -36,16 +37,16 @@ def open_regular_file(path: str | os.PathLike[str], error: type[StbirError]) -> 
     try:
         handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except FileNotFoundError:
-        raise error(f"{name} does not exist: check the path") from None
+        raise _passing(error(f"{name} does not exist: check the path")) from None
     except PermissionError:
-        raise error(f"{name} may not be read: permission denied, change its access rights") from None
+        raise _passing(error(f"{name} may not be read: permission denied, change its access rights")) from None
     except OSError as reason:
-        raise error(f"{name} cannot be opened: {reason.strerror or reason}") from None
+        raise _passing(error(f"{name} cannot be opened: {reason.strerror or reason}")) from None
     with os.fdopen(handle, "rb") if stat.S_ISREG(os.fstat(handle).st_mode) else _refuse(handle, name, error) as file:
         try:
             yield file
         except OSError as reason:
-            raise error(f"{name} cannot be read: {reason.strerror or reason}") from None
+            raise _passing(error(f"{name} cannot be read: {reason.strerror or reason}")) from None
 
 
 def read_regular_file(path: str | os.PathLike[str], max_bytes: int, error: type[StbirError]) -> bytes:
@@ -67,6 +68,22 @@ def read_regular_file(path: str | os.PathLike[str], max_bytes: int, error: type[
     if content is None or len(content) > max_bytes:
         raise error(f"{os.fspath(path)} has more than the {max_bytes:,} bytes allowed: give a smaller file")
     return content
+
+
+def is_gone(path: str | os.PathLike[str]) -> bool:
+    """Whether there is no such file; a file that cannot be looked at (access rights, a failing disk) is not gone."""
+    try:
+        os.stat(path)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _passing(error: StbirError) -> StbirError:
+    error.is_passing = True
+    return error
 
 
 def _refuse(handle: int, name: str, error: type[StbirError]) -> NoReturn:

@@ -81,7 +81,7 @@ def load_picture(
         expected = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF"
         raise ImageError(f"{name} is not a picture that can be read: expected {expected}") from None
     except MemoryError:
-        raise ImageError(f"{name} does not fit into the memory: shrink it") from None
+        raise no_memory(name) from None
     except Exception as reason:  # noqa: BLE001  (damaged files make the decoders raise errors of any kind)
         text = " ".join(str(reason).split()) or type(reason).__name__
         raise ImageError(f"{name} is damaged and cannot be decoded ({text}): restore it or leave it out") from None
@@ -98,9 +98,20 @@ def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
             with _quiet_pillow(), Image.open(file, formats=_formats()) as picture:
                 width, height = picture.size
                 is_turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-        except Exception as reason:  # noqa: BLE001  (damaged files make the decoders raise errors of any kind)
+        except MemoryError:
+            raise no_memory(os.fspath(path)) from None
+        except Exception as reason:
+            if isinstance(reason, OSError) and reason.errno is not None:
+                raise  # of the disk, not of a decoder
             raise ImageError(f"{os.fspath(path)} is not a picture that can be read ({reason})") from None
     return (height, width) if is_turned else (width, height)
+
+
+def no_memory(name: str) -> ImageError:
+    """The error for a picture that does not fit into the memory that is free now."""
+    error = ImageError(f"{name} does not fit into the memory: free some, or shrink it")
+    error.is_passing = True
+    return error
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from stbir.errors import GalleryError, QueryError
+from stbir.files import is_gone
 from stbir.gallery.catalogue import Entry, IndexReport, ModelMark
 from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Progress
 from stbir.gallery.lock import writer_lock
@@ -134,11 +135,12 @@ class Gallery:
             ModelMismatchError: The gallery was made with another model.
             GalleryError: It cannot be written; what was committed before stays.
         """
-        found = find_pictures([paths] if isinstance(paths, str | os.PathLike) else paths, exclude)
+        store = self._refreshed()
+        found = find_pictures([paths] if isinstance(paths, str | os.PathLike) else paths, exclude, store)
         return update(
             self.path,
             found,
-            self._checked_encoder(self._refreshed()),
+            self._checked_encoder(store),
             progress or Progress(),
             commit_rows=commit_rows,
             commit_seconds=commit_seconds,
@@ -264,7 +266,7 @@ class Gallery:
                 for entry in entries
                 if entry.id in ids
                 or (folder is not None and is_below(entry.path, folder))
-                or (missing and not Path(entry.path).exists())
+                or (missing and is_gone(entry.path))
             ]
             if removed:
                 store.table.delete([entry.id for entry in removed])

@@ -1,3 +1,4 @@
+import functools
 import os
 import shutil
 from pathlib import Path
@@ -326,6 +327,39 @@ def test_a_picture_that_breaks_is_dropped_and_comes_back(gallery, folder):
     assert counts(gallery.index(folder)) == {"added": 1, "unchanged": 11}
 
 
+PASSING = {
+    "access rights": PermissionError(13, "Permission denied"),
+    "a failing disk": OSError(5, "Input/output error"),
+    "memory": MemoryError(),
+}
+
+
+@pytest.mark.parametrize("case", PASSING)
+def test_what_cannot_be_read_now_is_neither_dropped_nor_remembered(gallery, folder, case, monkeypatch):
+    gallery.index(folder)
+    known, new = folder / "red" / "red-bar.jpg", folder / "red" / "new.jpg"
+    draw_shape("disc", "red", 60).save(new)
+    os.utime(known, ns=(1, 1))
+    before = rows(gallery)
+
+    def refuse(name, *arguments, real):
+        if str(name) in (str(known), str(new)):
+            raise PASSING[case]
+        return real(name, *arguments)
+
+    with monkeypatch.context() as patch:
+        if case == "memory":
+            patch.setattr("stbir.images._decode", lambda *_: refuse(new, real=None))
+        else:
+            patch.setattr(os, "open", functools.partial(refuse, real=os.open))
+        report = gallery.index(folder)
+    assert [path for path, _ in report.skipped] == ([new] if case == "memory" else [new, known])
+    assert all("\n" not in reason for _, reason in report.skipped)
+    assert len(rows(gallery)) == len(before) == 12
+    assert gallery.info().num_skipped == 0
+    assert gallery.index(folder).added == 1
+
+
 def test_folders_without_pictures_and_absent_ones_make_no_gallery(gallery, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no pictures in"):
@@ -344,6 +378,15 @@ def test_a_folder_that_lost_everything_is_taken_for_a_missing_drive(gallery, fol
     draw_shape("bar", "red").save(folder.parent / "other.png")
     with pytest.raises(GalleryError, match="--under"):
         gallery.index([folder, folder.parent / "other.png"])
+    assert len(gallery) == 12
+
+
+def test_an_emptied_folder_alone_is_taken_for_a_missing_drive_too(gallery, folder):
+    gallery.index(folder)
+    shutil.rmtree(folder)
+    folder.mkdir()
+    with pytest.raises(GalleryError, match="--under"):
+        gallery.index(folder)
     assert len(gallery) == 12
 
 

@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -7,6 +8,10 @@ from stbir.errors import InputError
 from stbir.gallery.catalogue import Entry
 from stbir.gallery.scan import GALLERY_FILE, Found, Scan, compare, is_below, scan
 
+DIMS = {"sketch": 1, "text": 1}
+MARK = {"name": "tiny", "version": "1", "fingerprint": "0", "dims": DIMS}
+GALLERY = json.dumps({"schema_version": 1, "id": "1", "created": "2026-01-01", "model": MARK})
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -14,7 +19,7 @@ def folder(tmp_path):
         path = tmp_path / "photos" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
-    (tmp_path / "photos" / "g" / GALLERY_FILE).write_text("{}")
+    (tmp_path / "photos" / "g" / GALLERY_FILE).write_text(GALLERY)
     return tmp_path / "photos"
 
 
@@ -24,6 +29,13 @@ def names(found: Scan, folder: Path) -> list[str]:
 
 def test_pictures_are_found_by_suffix_in_order_without_hidden_ones_and_galleries(folder):
     assert names(scan([folder]), folder) == ["a.PNG", "b.jpg", "sub/c.webp", "sub/d.gif"]
+
+
+def test_a_gallery_file_of_another_program_hides_no_pictures(folder):
+    (folder / "g" / GALLERY_FILE).write_text('{"title": "holidays"}')
+    assert "g/f.jpg" in names(scan([folder]), folder)
+    (folder / "g" / "pictures.lance").mkdir()
+    assert "g/f.jpg" not in names(scan([folder]), folder)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +103,16 @@ def test_a_folder_that_cannot_be_listed_protects_what_is_known_below_it(folder, 
     assert names(found, folder) == ["a.PNG", "b.jpg"]
     assert found.problems == [(folder / "sub", "cannot be listed: Permission denied")]
     assert compare(found, [entry(folder / "sub" / "c.webp")]).gone == []
+
+
+def test_a_file_that_cannot_be_looked_at_is_not_gone(folder, monkeypatch):
+    def refuse(path, *_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("stbir.gallery.scan._checked", refuse)
+    found = scan([folder])
+    assert len(found.problems) == 4
+    assert compare(found, [entry(folder / "b.jpg")]).gone == []
 
 
 def entry(path, size_bytes=1, mtime_ns=7):

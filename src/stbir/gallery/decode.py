@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stbir.errors import ImageError
 from stbir.gallery.scan import Found
-from stbir.images import content_hash, letterbox, picture_size, thumbnail_jpeg
+from stbir.images import content_hash, letterbox, no_memory, picture_size, thumbnail_jpeg
 from stbir.model.encoder import Encoder
 
 BATCHES_AHEAD = 3
@@ -54,9 +54,12 @@ def decode(file: Found, encoder: Encoder, is_known: Callable[[str], bool]) -> De
     digest = content_hash(file.path)
     if is_known(digest):
         return Decoded(file, digest)
-    picture = encoder.load_image(file.path)
-    frame = letterbox(picture, encoder.bundle.info.image.size_px)
-    return Decoded(file, digest, picture_size(file.path), frame, thumbnail_jpeg(picture))
+    try:
+        picture = encoder.load_image(file.path)
+        frame = letterbox(picture, encoder.bundle.info.image.size_px)
+        return Decoded(file, digest, picture_size(file.path), frame, thumbnail_jpeg(picture))
+    except MemoryError:
+        raise no_memory(file.path) from None
 
 
 def decode_all(

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stbir.errors import ImageError
+from stbir.files import is_gone
 from stbir.gallery.catalogue import Entry, IndexReport, Picture, SkippedFile
 from stbir.gallery.decode import Decoded, decode, decode_all
 from stbir.gallery.lock import uninterrupted
@@ -168,8 +169,11 @@ class Ingest:
         return digest in self._by_hash
 
     def _refuse(self, file: Found, error: ImageError) -> None:
-        """Report a file that cannot be decoded; the picture that lay there before goes."""
+        """Report a file that cannot be used; if it is no picture, remember that, and drop the one that lay there."""
         reason = str(error).removeprefix(file.path).strip(" :")
+        if error.is_passing:
+            self._skip(Path(file.path), reason)
+            return
         self._undecodable.append(
             SkippedFile(path=file.path, size_bytes=file.size_bytes, mtime_ns=file.mtime_ns, reason=reason)
         )
@@ -205,7 +209,7 @@ class Ingest:
             return
         source = known[0]
         for entry in known if old is None else ():
-            if entry.id in self._gone or not Path(entry.path).exists():
+            if entry.id in self._gone or is_gone(entry.path):
                 self._gone.pop(entry.id, None)
                 del self._by_path[entry.path]
                 self._reuse(entry, file)

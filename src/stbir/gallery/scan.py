@@ -9,11 +9,17 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from stbir.errors import InputError
-from stbir.gallery.catalogue import Entry
+from stbir.files import read_regular_file
+from stbir.gallery.catalogue import Entry, Metadata
+from stbir.gallery.table import TABLE
 from stbir.images import PICTURE_SUFFIXES
 
 GALLERY_FILE = "gallery.json"
+TABLE_FOLDER = f"{TABLE}.lance"
+MAX_GALLERY_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,8 @@ class Scan:
         files: By absolute path, in order of path.
         roots: The absolute paths that were scanned.
         problems: Path and reason of what could not be read.
-        unreadable: Folders that could not be listed: nothing below them may be taken for removed.
+        unreadable: Folders that could not be listed and files that could not be looked at: neither they nor anything
+            below them may be taken for removed.
     """
 
     files: dict[str, Found] = field(default_factory=dict)
@@ -86,13 +93,17 @@ def scan(paths: Sequence[Path | str], exclude: Sequence[str] = ()) -> Scan:
         What was found.
 
     Raises:
-        InputError: A path does not exist.
+        InputError: A path does not exist or cannot be looked at.
     """
     result = Scan()
     for given in paths:
         path = Path(os.path.normpath(Path(given).absolute()))
-        if not path.exists():
-            raise InputError(f"{given} does not exist: give a folder with pictures or a picture")
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise InputError(f"{given} does not exist: give a folder with pictures or a picture") from None
+        except OSError as error:
+            raise InputError(f"{given} cannot be read: {error.strerror or error}; check its access rights") from None
         root = str(path)
         result.roots.append(root)
         found = _walk(root, root, exclude, result) if path.is_dir() else _single(path, result)
@@ -148,7 +159,7 @@ def _walk(folder: str, root: str, exclude: Sequence[str], result: Scan) -> Itera
         result.unreadable.append(folder)
         result.problems.append((Path(folder), f"cannot be listed: {error.strerror or error}"))
         return
-    if any(child.name == GALLERY_FILE for child in children):
+    if _is_gallery(folder, {child.name for child in children}):
         return
     for child in children:
         if child.name.startswith(".") or _is_excluded(child.path, root, exclude):
@@ -159,7 +170,22 @@ def _walk(folder: str, root: str, exclude: Sequence[str], result: Scan) -> Itera
             elif Path(child.name).suffix.lower() in PICTURE_SUFFIXES and child.is_file():
                 yield from _checked(child.path, root, child.stat(), result)
         except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                result.unreadable.append(child.path)
             result.problems.append((Path(child.path), f"cannot be read: {error.strerror or error}"))
+
+
+def _is_gallery(folder: str, names: set[str]) -> bool:
+    """Whether a folder is one of our galleries; other programs have files called gallery.json too."""
+    if GALLERY_FILE not in names or TABLE_FOLDER in names:
+        return GALLERY_FILE in names
+    try:
+        Metadata.model_validate_json(
+            read_regular_file(f"{folder}{os.sep}{GALLERY_FILE}", MAX_GALLERY_BYTES, InputError)
+        )
+    except (InputError, ValidationError):
+        return False
+    return True
 
 
 def _checked(path: str, root: str, status: os.stat_result, result: Scan) -> Iterator[Found]:

@@ -254,7 +254,9 @@ class PictureTable:
         return pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema)
 
     def _sync(self) -> None:
-        """Flush the files of the last commits to the disk."""
+        """Flush the files of the last commits to the disk, where the system can do so by their names."""
+        if os.name != "posix":
+            return
         for folder, _, names in os.walk(self._folder):
             fresh = {f"{folder}{os.sep}{name}" for name in names} - self._synced
             for file in sorted(fresh):

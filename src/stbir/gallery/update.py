@@ -25,22 +25,26 @@ from stbir.model.encoder import Encoder
 EXACT_MAX_PICTURES = 20_000
 
 
-def find_pictures(paths: Sequence[Path | str], exclude: Sequence[str] = ()) -> Scan:
+def find_pictures(paths: Sequence[Path | str], exclude: Sequence[str] = (), store: Store | None = None) -> Scan:
     """Scan folders and refuse those where nothing is found.
 
     Args:
         paths: Folders or single pictures.
         exclude: Patterns of paths or names to leave out.
+        store: The gallery that will be brought up to date, if there is one.
 
     Returns:
         What was found.
 
     Raises:
         InputError: No path given, a path does not exist, or no picture was found.
+        GalleryError: No picture was found where the gallery knows some.
     """
     if not paths:
         raise InputError("nothing to index: name one or more folders with pictures")
     found = scan(paths, exclude)
+    if not found.files and store is not None:
+        _refuse_vanished_folders(found, read_catalogue(store))
     if not found.files and not found.problems:
         raise InputError(
             f"no pictures in {', '.join(str(path) for path in paths)}: "
