@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,26 @@ def test_the_contact_sheet(run, place, tmp_path):
         assert picture.width > picture.height > 400
 
 
+def test_a_sheet_of_too_many_hits_says_so(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("stbir.sheet.MAX_HITS", 5)
+    code, _, err = run("search", "-g", "my.gallery", "--text", "red", "--top", 9, "--sheet", tmp_path / "sheet.webp")
+    assert code == 0
+    assert "the first 5 of 9 hits" in err
+    with Image.open(tmp_path / "sheet.webp") as picture:
+        assert picture.height < 3 * 300
+
+
+def test_a_sheet_that_its_format_cannot_hold_is_one_line(run, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise ValueError("encoding error 5: Image size exceeds WebP limit")
+
+    monkeypatch.setattr(Image.Image, "save", refuse)
+    code, _, err = run("search", "-g", "my.gallery", "--text", "red", "--sheet", tmp_path / "sheet.webp")
+    assert code == 2
+    assert err.startswith("stbir: cannot save the contact sheet")
+    assert err.count("\n") == 1
+
+
 def test_open_shows_the_sheet(run, monkeypatch):
     shown = []
     monkeypatch.setattr(click, "launch", shown.append)
@@ -125,7 +146,10 @@ ERRORS = {
     "an unknown option": (["--colour", "red"], "--colour"),
     "a bad filter": (["--text", "red", "--where", "colour = 'red'"], "No field named colour"),
     "no model": (["--text", "red", "--model", "photos"], "not a model bundle"),
-    "a bad sheet": (["--text", "red", "--sheet", "sheet.txt"], ".png"),
+    "a filter of the wrong type": (["--text", "red", "--where", "width = 'abc'"], "'Int32'; it may name"),
+    "a bad sheet": (["--text", "red", "--sheet", "sheet.txt", "--model", "absent"], ".png"),
+    "words that are not UTF-8": (["--text", "red \udcff"], "not valid Unicode"),
+    "a filter that is not UTF-8": (["--text", "red", "--where", "path = '\udcff'"], "cannot use the filter"),
     "a sheet nowhere": (["--text", "red", "--sheet", "absent/sheet.png"], "No such file or directory"),
     "no example": (["--image", "bar.json"], "not a picture"),
 }
@@ -156,6 +180,9 @@ def test_mistakes_are_one_line_and_exit_2(run, place, case):
         (["gallery", "info", "--gallery", "absent"], "no gallery at absent"),
         (["gallery", "remove", "--gallery", "my.gallery"], "nothing to remove"),
         (["gallery", "remove", "--gallery", "my.gallery", "absent"], "no picture with the id absent"),
+        (["gallery", "remove", "--gallery", "my.gallery", "--under", "void"], "no picture below void"),
+        (["index", "photos", "--gallery", "g\udcff"], "not valid UTF-8"),
+        (["model", "list", "absent"], "absent is not a folder"),
         (["model", "info", "--model", "absent"], "not a model bundle"),
         (["model", "export", "photos"], "exists already"),
         (["nonsense"], "nonsense"),
@@ -238,6 +265,19 @@ def test_model_info_list_export(run, tmp_path, tiny_bundle):
     assert tiny_bundle.info.fingerprint[:12] in run("model", "list", tmp_path)[1]
 
 
+def test_a_broken_model_does_not_hide_the_others(run, tmp_path, tiny_bundle):
+    for name in ("a", "b", "c"):
+        run("model", "export", tmp_path / name)
+    for name in ("a", "b"):
+        (tmp_path / name / "text.onnx").write_bytes(b"")
+    code, out, err = run("model", "list", tmp_path)
+    assert code == 2
+    assert out.count(tiny_bundle.info.fingerprint[:12]) == 1
+    assert [line.startswith("stbir: ") and "is damaged" in line for line in err.splitlines()] == [True, True]
+    code, out, _ = run("model", "list", tmp_path, "--json")
+    assert (code, [Path(each["path"]).name for each in json.loads(out) if "error" in each]) == (2, ["a", "b"])
+
+
 def commands(group=cli, path=()):
     context = click.Context(group)
     for name in group.list_commands(context):
@@ -283,6 +323,32 @@ def test_python_m_stbir_is_stbir(place):
     failed = stbir_process("search", "--gallery", "my.gallery", "--sketch", "absent.json")
     assert (failed.returncode, failed.stdout) == (2, "")
     assert failed.stderr == "stbir: absent.json does not exist: check the path\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii", "latin-1"])
+def test_names_that_the_terminal_cannot_show_break_nothing(place, tmp_path, encoding):
+    folder = tmp_path / "photos-縺"
+    folder.mkdir()
+    (folder / "bar.jpg").write_bytes((place / "photos" / "red" / "red-bar.jpg").read_bytes())
+    try:
+        (folder / "b\udcff.jpg").write_bytes(b"")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    gallery = tmp_path / "g-縺"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for arguments in (
+        ["index", folder],
+        ["index", folder, "--json"],
+        ["gallery", "info"],
+        ["gallery", "list", "--json"],
+        ["search", "--text", "red"],
+        ["search", "--text", "red", "--json"],
+    ):
+        command = [sys.executable, "-m", "stbir", *arguments, "--gallery", gallery]
+        done = subprocess.run(command, capture_output=True, env=environment)
+        assert (done.returncode, b"Traceback" in done.stderr) == (0, False), done.stderr
+        if "--json" in arguments:
+            json.loads(done.stdout.decode("ascii"))
 
 
 def test_a_closed_pipe_is_no_error():

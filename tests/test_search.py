@@ -1,5 +1,6 @@
 import json
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -101,6 +102,12 @@ def test_a_drawing_may_come_as_file_data_or_object(gallery, tmp_path):
         ({"text": "red", "where": "colour = 'red'"}, QueryError, "No field named colour"),
         ({"text": "red", "weights": {"colour": 1}}, QueryError, "colour"),
         ({"text": "red", "weights": "text=0"}, QueryError, "weight 0"),
+        ({"text": "red", "weights": {"text": "1"}}, QueryError, "weight text='1' is not a number"),
+        ({"text": "red", "weights": {"text": True}}, QueryError, "is not a number"),
+        ({"text": "red", "weights": 5}, QueryError, "weights 5 cannot be used"),
+        ({"text": "red", "weights": 0}, QueryError, "weights 0 cannot be used"),
+        ({"text": 5}, QueryError, "expected words"),
+        ({"text": "red \udcff"}, QueryError, "not valid Unicode"),
         ({"query": Query(text="red"), "text": "blue"}, QueryError, "not both"),
     ],
 )
@@ -136,8 +143,12 @@ def test_removing(tiny_bundle, photos, tmp_path):
     with pytest.raises(GalleryError, match=first.id):
         gallery.remove([first.id])
     assert len(gallery.remove(under=photos / "red")) == 4
+    with pytest.raises(GalleryError, match="no picture below"):
+        gallery.remove(under=photos / "red")
+    last = gallery.entries()[-1]
+    assert gallery.remove(last.id) == [last]
     assert gallery.remove(missing=True) == []
-    assert len(gallery) == 7
+    assert len(gallery) == 6
 
 
 def test_info_needs_no_model(gallery, photos, tiny_bundle):
@@ -147,6 +158,20 @@ def test_info_needs_no_model(gallery, photos, tiny_bundle):
     assert info.num_bytes > 10_000
     assert info.model.fingerprint == tiny_bundle.info.fingerprint
     assert [(folder.path, folder.num_pictures) for folder in info.folders] == [(photos, 12)]
+
+
+def test_the_size_of_a_gallery_that_is_being_written(gallery, monkeypatch):
+    before = gallery.info().num_bytes
+    assert before > 10_000
+    real = Path.stat
+
+    def vanish(path, **options):
+        if path.suffix == ".npy":
+            raise FileNotFoundError(2, "No such file or directory", str(path))
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "stat", vanish)
+    assert 0 < gallery.info().num_bytes < before
 
 
 def test_large_galleries_are_searched_by_lancedb_with_the_same_result(tiny_bundle, photos, gallery, monkeypatch):

@@ -7,6 +7,7 @@ much each counts. `stbir.search` turns it into one vector. This module holds dat
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,9 @@ class Weights:
     def __post_init__(self) -> None:
         for name in MODALITIES:
             value = getattr(self, name)
-            if not (0.0 <= value < float("inf")):
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise QueryError(f"weight {name}={value!r} is not a number: give a number of 0 or more")
+            if not (0.0 <= float(value) < float("inf")):
                 raise QueryError(f"weight {name}={value} is out of range: give a number of 0 or more")
 
     @classmethod
@@ -88,8 +91,13 @@ class Query:
     def __post_init__(self) -> None:
         for name in ("text", "negative"):
             value = getattr(self, name)
-            if value is not None and not value.strip():
-                raise QueryError(f"the {name} of the query is empty: write a few words or leave it out")
+            if value is not None:
+                _check_words(name, value)
+        if not isinstance(self.weights, Weights):
+            raise QueryError(
+                f"weights {self.weights!r} cannot be used: give Weights, a mapping such as {{'sketch': 0.7}}, "
+                "or text such as sketch=0.7,text=0.3"
+            )
         given = [name for name in MODALITIES if getattr(self, name) is not None]
         if not given:
             raise QueryError("the query is empty: give a drawing, words or an example picture")
@@ -114,3 +122,14 @@ class Hit:
     path: Path
     score: float
     parts: dict[str, float]
+
+
+def _check_words(name: str, words: str) -> None:
+    if not isinstance(words, str):
+        raise QueryError(f"the {name} of the query is {words!r}: expected words")
+    if not words.strip():
+        raise QueryError(f"the {name} of the query is empty: write a few words or leave it out")
+    try:
+        words.encode()
+    except UnicodeEncodeError:
+        raise QueryError(f"the {name} of the query is not valid Unicode ({words!a}): write it anew") from None

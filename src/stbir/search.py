@@ -166,7 +166,7 @@ class Gallery:
             sketch: A drawing: a file (stroke JSON, SVG, picture), stroke data, or a `Sketch`.
             text: Words that should match.
             image: An example picture's file.
-            negative: Words that should not match.
+            negative: Words that should not match; pictures that fit them rank lower.
             weights: How much each part counts: `Weights`, a mapping, or text such as `sketch=0.7,text=0.3`.
             top: How many hits at most.
             where: SQL condition over id, path, root, size_bytes, mtime_ns, content_hash, width, height.
@@ -238,11 +238,13 @@ class Gallery:
             folders=tuple(Folder(Path(root), number) for root, number in sorted(counts.items())),
         )
 
-    def remove(self, ids: Sequence[str] = (), *, under: Path | str | None = None, missing: bool = False) -> list[Entry]:
+    def remove(
+        self, ids: str | Sequence[str] = (), *, under: Path | str | None = None, missing: bool = False
+    ) -> list[Entry]:
         """Forget pictures; the files are not touched, and an `index` of their folder brings them back.
 
         Args:
-            ids: Which ones, by id.
+            ids: Which ones, by id; one id or several.
             under: And all below this folder.
             missing: And all whose file is no longer there.
 
@@ -250,21 +252,26 @@ class Gallery:
             What was removed.
 
         Raises:
-            GalleryError: An id is unknown, or the gallery cannot be written.
+            GalleryError: An id is unknown, nothing lies below the folder, or the gallery cannot be written.
         """
+        chosen = {ids} if isinstance(ids, str) else set(ids)
         with writer_lock(self._existing().path):
             store = self._existing()
             entries = read_catalogue(store)
-            if unknown := set(ids) - {entry.id for entry in entries}:
+            if unknown := chosen - {entry.id for entry in entries}:
                 raise GalleryError(
                     f"the gallery {self.path} has no picture with the id {', '.join(sorted(unknown))}: "
                     "see stbir gallery list"
                 )
             folder = None if under is None else os.path.normpath(Path(under).absolute())
+            if folder is not None and not any(is_below(entry.path, folder) for entry in entries):
+                raise GalleryError(
+                    f"the gallery {self.path} has no picture below {under}: see its folders with stbir gallery info"
+                )
             removed = [
                 entry
                 for entry in entries
-                if entry.id in ids
+                if entry.id in chosen
                 or (folder is not None and is_below(entry.path, folder))
                 or (missing and is_gone(entry.path))
             ]

@@ -167,5 +167,5 @@ def make_query(
         text=text,
         image=None if image is None else Path(image),
         negative=negative,
-        weights=weights or Weights(),
+        weights=Weights() if weights is None else weights,
     )

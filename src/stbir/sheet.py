@@ -22,6 +22,8 @@ CELL_PX = 220
 CAPTION_PX = 44
 GAP_PX = 12
 MAX_COLUMNS = 4
+MAX_HITS = 200
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 PAPER = (250, 250, 248)
 INK = (30, 30, 30)
 FAINT = (120, 120, 120)
@@ -30,7 +32,7 @@ LINE_PX = 16
 
 
 def contact_sheet(query: Query, hits: Sequence[Hit], thumbnails: Mapping[str, bytes] | None = None) -> Image.Image:
-    """Draw a contact sheet.
+    """Draw a contact sheet of the first `MAX_HITS` hits.
 
     Args:
         query: What was asked.
@@ -40,7 +42,7 @@ def contact_sheet(query: Query, hits: Sequence[Hit], thumbnails: Mapping[str, by
     Returns:
         An RGB picture, at most four cells wide.
     """
-    cells = [_query_cell(query), *(_hit_cell(hit, (thumbnails or {}).get(hit.id)) for hit in hits)]
+    cells = [_query_cell(query), *(_hit_cell(hit, (thumbnails or {}).get(hit.id)) for hit in hits[:MAX_HITS])]
     columns = min(MAX_COLUMNS, len(cells))
     rows = -(-len(cells) // columns)
     width, height = CELL_PX + GAP_PX, CELL_PX + CAPTION_PX + GAP_PX
@@ -49,6 +51,24 @@ def contact_sheet(query: Query, hits: Sequence[Hit], thumbnails: Mapping[str, by
         row, column = divmod(position, columns)
         sheet.paste(cell, (GAP_PX + column * width, GAP_PX + row * height))
     return sheet
+
+
+def sheet_format(path: Path) -> str:
+    """The picture format that a sheet's file name asks for, as Pillow calls it.
+
+    Args:
+        path: Where the sheet will be saved: .png, .jpg or .webp.
+
+    Returns:
+        PNG, JPEG or WEBP.
+
+    Raises:
+        InputError: The suffix names no such format.
+    """
+    name = FORMATS.get(path.suffix.lower())
+    if name is None:
+        raise InputError(f"cannot save the contact sheet as {path}: name it .png, .jpg or .webp")
+    return name
 
 
 def encode_sheet(sheet: Image.Image, path: Path) -> bytes:
@@ -62,14 +82,13 @@ def encode_sheet(sheet: Image.Image, path: Path) -> bytes:
         The file's bytes.
 
     Raises:
-        InputError: The suffix names no such format.
+        InputError: The suffix names no such format, or the format cannot hold the sheet.
     """
-    formats = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-    name = formats.get(path.suffix.lower())
-    if name is None:
-        raise InputError(f"cannot save the contact sheet as {path}: name it .png, .jpg or .webp")
     stream = io.BytesIO()
-    sheet.save(stream, name)
+    try:
+        sheet.save(stream, sheet_format(path))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot save the contact sheet as {path}: {error}; try .png or a smaller --top") from None
     return stream.getvalue()
 
 

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from stbir.errors import QueryError
 from stbir.model.bundle import Dims, Scale
 from stbir.model.fusion import compose, gallery_vectors, part_scores, scores, shares
 from stbir.query import Weights
@@ -101,3 +102,8 @@ def test_several_queries_at_once_score_as_one_by_one(world):
     together = scores(queries, gallery)
     assert together.shape == (2, 30)
     assert np.allclose(together[1], scores(queries[1], gallery), atol=1e-6)
+
+
+def test_parts_without_any_weight_are_refused():
+    with pytest.raises(QueryError, match="raise one above 0"):
+        shares({"text"}, Weights(text=0), SCALE)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from stbir.cli.output import JSON_OPTION, MODEL_OPTION, examples, print_json, print_table, shown_bytes, shown_path
+from stbir.errors import BundleError, InputError
 
 if TYPE_CHECKING:
     from stbir.model.bundle import Bundle
@@ -24,17 +26,35 @@ def model() -> None:
 def list_models(folders: tuple[Path, ...], as_json: bool) -> None:
     """List and check models.
 
-    That is the model shipped with stbir, and all below the given folders.
+    That is the model shipped with stbir, and all below the given folders. The exit code is 2 if one is broken.
     """
     from stbir.model.bundle import DEFAULT_PATH, INFO_FILE, Bundle
 
     places = [DEFAULT_PATH] if (DEFAULT_PATH / INFO_FILE).is_file() else []
     for folder in folders:
+        if not folder.is_dir():
+            raise InputError(f"{folder} is not a folder: name one that holds models")
         places += sorted(path.parent for path in folder.rglob(INFO_FILE))
-    bundles = [Bundle.load(place) for place in places]
+    bundles: list[Bundle] = []
+    problems: dict[Path, BundleError] = {}
+    for place in places:
+        try:
+            bundles.append(Bundle.load(place))
+        except BundleError as error:
+            problems[place] = error
     if as_json:
-        print_json([_as_json(bundle) for bundle in bundles])
-        return
+        broken = [{"path": str(place), "error": str(problem)} for place, problem in problems.items()]
+        print_json([*(_as_json(bundle) for bundle in bundles), *broken])
+    else:
+        _print_bundles(bundles)
+    reasons = list(problems.values())
+    for reason in reasons[:-1]:
+        click.echo(f"stbir: {reason}", err=True)
+    if reasons:
+        raise reasons[-1]
+
+
+def _print_bundles(bundles: Sequence[Bundle]) -> None:
     rows = [
         [b.info.name, b.info.version, b.info.fingerprint[:12], shown_bytes(b.num_bytes), shown_path(b.path)]
         for b in bundles
@@ -77,7 +97,6 @@ def export(out: Path, model_path: Path | None) -> None:
 
     For use on another machine, or to study it.
     """
-    from stbir.errors import InputError
     from stbir.model.bundle import MODEL_FILES, Bundle
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):

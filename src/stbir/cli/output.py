@@ -49,8 +49,8 @@ def examples(*lines: str) -> str:
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document on stdout."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    """Print one JSON document on stdout, in ASCII, so that no file name and no terminal's encoding can break it."""
+    click.echo(json.dumps(document, indent=2, default=str))
 
 
 def print_table(

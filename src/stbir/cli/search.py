@@ -22,6 +22,7 @@ from stbir.cli.output import (
     shown_path,
 )
 from stbir.errors import InputError
+from stbir.files import is_gone
 
 if TYPE_CHECKING:
     from stbir.query import Hit, Query
@@ -51,7 +52,12 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="An example picture that should be similar.",
 )
-@click.option("--not", "negative", metavar="WORDS", help="Words that should not match.")
+@click.option(
+    "--not",
+    "negative",
+    metavar="WORDS",
+    help="Words that should not match: pictures that fit them rank lower, none is left out.",
+)
 @click.option(
     "--weight",
     "weights",
@@ -63,7 +69,8 @@ if TYPE_CHECKING:
 @click.option(
     "--where",
     metavar="SQL",
-    help="Only pictures that fulfil a condition over id, path, root, size_bytes, mtime_ns, width, height.",
+    help="Only pictures that fulfil a condition over id, path, root, size_bytes, mtime_ns, content_hash, width, "
+    "height.",
 )
 @click.option(
     "--sheet",
@@ -98,7 +105,10 @@ def search(
     alone fit.
     """
     from stbir.search import Gallery, make_query
+    from stbir.sheet import sheet_format
 
+    if sheet_path is not None:
+        sheet_format(sheet_path)
     query = make_query(sketch_path, text, image_path, negative, weights)
     gallery = Gallery.open(gallery_path, model=model_path, create=False, threads=threads)
     answer = gallery.answer(query, top, where=where, min_score=min_score)
@@ -160,15 +170,20 @@ def _print_hits(hits: Sequence[Hit]) -> None:
 
 def _make_sheet(gallery: Gallery, query: Query, hits: Sequence[Hit], path: Path | None, is_opened: bool) -> None:
     from stbir.atomic import write_atomically
-    from stbir.sheet import contact_sheet, encode_sheet
+    from stbir.sheet import MAX_HITS, contact_sheet, encode_sheet
 
     path = path or Path(tempfile.mkdtemp(prefix="stbir-")) / "hits.png"
-    missing = [hit.id for hit in hits if not hit.path.exists()]
+    if len(hits) > MAX_HITS:
+        click.echo(f"the contact sheet shows the first {MAX_HITS} of {len(hits):,} hits", err=True)
+        hits = hits[:MAX_HITS]
+    missing = [hit.id for hit in hits if is_gone(hit.path)]
     sheet = contact_sheet(query, hits, gallery.thumbnails(missing) if missing else {})
     try:
         write_atomically(path.absolute(), encode_sheet(sheet, path))
     except OSError as error:
-        raise InputError(f"cannot save the contact sheet {path}: {error.strerror}; choose another place") from None
+        raise InputError(
+            f"cannot save the contact sheet {path}: {error.strerror or error}; choose another place"
+        ) from None
     click.echo(f"contact sheet with {counted(len(hits), 'hit')}: {path}", err=True)
     if is_opened:
         click.launch(str(path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from stbir.errors import GalleryError, StbirError
 
 MIN_FREE_BYTES = 4096
+SOURCE_PLACE = re.compile(r",? \S+\.rs:\d+(:\d+)?")
 DISK_FULL_SIGNS = ("no space left", "storagefull", "os error 28")
 
 
@@ -43,8 +45,9 @@ def gallery_failures(gallery: Path, doing: str) -> Iterator[None]:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message; its class where it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    """The first line of an error's message, without the place in LanceDB's source; its class where it has none."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return SOURCE_PLACE.sub("", line)[:300]
 
 
 def _is_disk_full(path: Path, error: Exception) -> bool:

@@ -9,6 +9,8 @@ my.gallery/
 
 from __future__ import annotations
 
+import contextlib
+import os
 import uuid
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -56,6 +58,12 @@ class Store:
             GalleryError: The path is something else than a gallery, or the gallery is damaged.
         """
         directory = Path(path).absolute()
+        try:
+            str(directory).encode()
+        except UnicodeEncodeError:
+            raise GalleryError(
+                f"the gallery's path {str(directory)!a} is not valid UTF-8: choose another one"
+            ) from None
         file = directory / GALLERY_FILE
         if file.is_file():
             return cls(directory, _read_metadata(file))
@@ -104,8 +112,13 @@ class Store:
             write_atomically(self.path / SKIPPED_FILE, _as_json(record))
 
     def num_bytes(self) -> int:
-        """Size on disk."""
-        return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        """Size on disk; files that another process removes meanwhile do not count."""
+        total = 0
+        for folder, _, names in os.walk(self.path):
+            for name in names:
+                with contextlib.suppress(FileNotFoundError):
+                    total += (Path(folder) / name).stat().st_size
+        return total
 
 
 def _is_beginning(name: str) -> bool:

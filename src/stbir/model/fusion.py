@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from stbir.errors import QueryError
 from stbir.model.bundle import Dims, Scale
 from stbir.query import Weights
 
@@ -47,10 +48,15 @@ def shares(given: set[str], weights: Weights, scale: Scale) -> dict[str, float]:
 
     Returns:
         Share of each given part, each in [0, 1].
+
+    Raises:
+        QueryError: All of them have weight 0.
     """
     scales = {"sketch": scale.sketch, "text": scale.text, "image": (scale.sketch + scale.text) / 2}
     raw = {name: getattr(weights, name) * scales[name] for name in sorted(given)}
     total = sum(raw.values())
+    if not 0 < total < math.inf:
+        raise QueryError(f"the weights of {', '.join(sorted(given))} add up to {total:g}: raise one above 0")
     return {name: value / total for name, value in raw.items()}
 
 
