@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md from the results in benchmarks/results: every figure of the page comes from a file there."""
+"""Write docs/benchmarks.md, and the table in README.md, from the files in benchmarks/results: no figure is typed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from stbir.evaluate import Evaluation
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
+README = ROOT / "README.md"
+SHOWN = "sketchy-125.open.json"
+BEGIN, END = "<!-- figures made by benchmarks/render.py -->", "<!-- end of figures -->"
 
 HEAD = """# Benchmarks
 
@@ -30,9 +33,27 @@ Figures of different protocols cannot be compared.
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the page, and the short table in the README."""
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(RESULTS), encoding="utf-8")
+    README.write_text(with_figures(README.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")
+
+
+def with_figures(text: str, results: Path) -> str:
+    """The README with its short table made anew, from the result file `SHOWN`."""
+    if not (results / SHOWN).exists():
+        return text
+    evaluation = Evaluation.read(results / SHOWN)
+    data = evaluation.data
+    head, *rows = [[row[0], row[1], row[3], row[4]] for row in evaluation.rows()]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
+    lead = (
+        f"{data.num_queries:,} real drawings of {data.num_photos:,} photos and a few words each, searched among "
+        f"{data.num_pictures:,} photos ({data.name}, test split); in brackets 95 % intervals by photo:"
+    )
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2]
+    return f"{before}{BEGIN}\n{lead}\n\n{table}\n{END}{after}"
 
 
 def page(results: Path) -> str:

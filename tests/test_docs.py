@@ -44,6 +44,10 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert broken == []
 
 
+def test_readme_has_no_placeholder() -> None:
+    assert re.findall(r"^\W*[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\W*$", read("README.md"), re.MULTILINE) == []
+
+
 def fields(model: type[BaseModel]) -> Iterator[str]:
     """Names of a model's fields and of those of the models in it."""
 

@@ -152,3 +152,5 @@ def test_size_of_the_core_is_measured_without_undeclared_packages(monkeypatch: p
 def test_page_is_up_to_date() -> None:
     render = load("benchmarks/render.py")
     assert render.PAGE.read_text(encoding="utf-8") == render.page(render.RESULTS), "run python benchmarks/render.py"
+    readme = render.README.read_text(encoding="utf-8")
+    assert readme == render.with_figures(readme, render.RESULTS), "run python benchmarks/render.py"

@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stbir.model.bundle import DEFAULT_PATH, INFO_FILE, Bundle
+from stbir.model.bundle import Bundle
 from stbir.model.encoder import Encoder
 from stbir.strokes import Sketch
 
-pytestmark = pytest.mark.skipif(
-    not (DEFAULT_PATH / INFO_FILE).is_file(), reason="this source tree holds no trained model yet"
-)
 TEXTS = ["red", "a tall wooden chair with a high back and four turned legs", "mug", "a blue suede ankle boot"] * 3
 
 

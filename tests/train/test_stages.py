@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,14 @@ from stbir.train.words import WordsSettings, WordsStage  # noqa: E402
 SIZE_PX = 64
 
 
+@pytest.fixture(autouse=True)
+def no_denormals() -> Iterator[None]:
+    """Backbones with random weights give numbers so small that a CPU would crawl."""
+    torch.set_flush_denormal(True)
+    yield
+    torch.set_flush_denormal(False)
+
+
 def silent(_: str) -> None:
     pass
 
@@ -24,7 +33,7 @@ def silent(_: str) -> None:
 def words_stage(folder: Path) -> WordsStage:
     torch.manual_seed(0)
     image, text = ImageTower(SIZE_PX, 16, 32), TextTower(32, num_layers=4)
-    settings = WordsSettings(batch_size=32, hard_share=0.5, feature_dropout=0.0)
+    settings = WordsSettings(batch_size=24, hard_share=0.5, feature_dropout=0.0)
     return WordsStage(Corpus(folder), image, text, settings, seed=0)
 
 
@@ -75,14 +84,14 @@ def test_drawings_lessons_fall(corpus_folder: Path) -> None:
             torch.nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
     optimiser = torch.optim.AdamW(stage.parameter_groups())
     history = []
-    for batch in stage.batches(0, 30):
+    for batch in stage.batches(0, 16):
         losses = stage.losses(batch)
         total = torch.stack(list(losses.values())).sum()
         optimiser.zero_grad()
         total.backward()
         optimiser.step()
         history.append(float(losses["photo"].detach()))
-    assert np.mean(history[-5:]) < 0.7 * np.mean(history[:3])
+    assert np.mean(history[-3:]) < 0.8 * np.mean(history[:2])
 
 
 def test_batches_depend_on_seed_and_step_alone(corpus_folder: Path) -> None:

@@ -20,7 +20,7 @@ from stbir.train.recipe import Recipe
 from stbir.train.run import WEIGHTS_FILE, Towers
 from stbir.train.sketches import SketchSet
 
-LOWEST_PARITY = 0.98
+LOWEST_PARITY = 0.995
 
 
 def finish(recipe: Recipe, towers: Towers, corpus: Corpus, out: Path, say: Callable[[str], None] = print) -> Bundle:

@@ -1,7 +1,9 @@
-"""Smaller ONNX files: weights stored as 8-bit integers with a scale per output channel, computed with in float32.
+"""Smaller ONNX files: weights stored as 8-bit integers with a scale for every 32 of them, computed with in float32.
 
-Storing is lossy by half a step of 1/127 of a channel's largest weight; computing stays exact on every CPU, because ONNX
-Runtime turns the stored integers back into floats when it opens the model. Embedding tables stay integers in memory.
+Storing is lossy by half a step of 1/127 of a group's largest weight. One scale per output channel is too coarse for
+fine-tuned weights: what training changed is smaller than the step (lowest cosine with PyTorch 0.970, with groups of 32
+0.9985). Computing stays exact on every CPU, because ONNX Runtime turns the integers back into floats when it opens the
+model. Depthwise convolutions are few and stay floats; embedding tables stay integers in memory, one scale a row.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 _MIN_ELEMENTS = 2048
+_MAX_GROUP = 32
+_MIN_GROUP = 8
 
 
 def store_int8(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -39,7 +43,7 @@ def store_int8(model: onnx.ModelProto) -> onnx.ModelProto:
         if kinds == {("Gather", 0)}:
             _store_table(graph, tensor, [node for node, _ in users])
         elif kinds <= {("Conv", 1), ("Gemm", 1), ("MatMul", 1)}:
-            added += _store_weight(graph, tensor, axis=_channel_axis(users[0][0]))
+            added += _store_weight(graph, tensor, axis=_input_axis(users[0][0]))
     kept = list(graph.node)
     del graph.node[:]
     graph.node.extend([*added, *kept])
@@ -47,18 +51,17 @@ def store_int8(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _channel_axis(node: onnx.NodeProto) -> int:
+def _input_axis(node: onnx.NodeProto) -> int:
+    """The axis along which a weight is summed: groups lie along it."""
     if node.op_type == "Conv":
-        return 0
+        return 1
     transposed = any(a.name == "transB" and a.i == 1 for a in node.attribute)
-    return 0 if node.op_type == "Gemm" and transposed else 1
+    return 1 if node.op_type == "Gemm" and transposed else 0
 
 
-def _quantized(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Integers and their scales; the scales broadcast against the integers."""
-    others = tuple(a for a in range(values.ndim) if a != axis)
-    scale = np.maximum(np.abs(values).max(axis=others, keepdims=True), 1e-12) / 127.0
-    return np.clip(np.round(values / scale), -127, 127).astype(np.int8), scale.astype(np.float32)
+def _group_size(length: int) -> int:
+    """The largest divisor of a length that is no larger than a group may be."""
+    return next(size for size in range(_MAX_GROUP, 0, -1) if length % size == 0)
 
 
 def _replace(graph: onnx.GraphProto, old: onnx.TensorProto, new: list[onnx.TensorProto]) -> None:
@@ -67,22 +70,33 @@ def _replace(graph: onnx.GraphProto, old: onnx.TensorProto, new: list[onnx.Tenso
 
 
 def _store_weight(graph: onnx.GraphProto, tensor: onnx.TensorProto, axis: int) -> list[onnx.NodeProto]:
-    integers, scale = _quantized(numpy_helper.to_array(tensor), axis)
+    """Split the summed axis into groups, each with a scale of its own; nodes that put the weight together again."""
+    values = numpy_helper.to_array(tensor)
+    shape = values.shape
+    flat = values.reshape(shape[0], -1) if axis == 1 else values
+    size = _group_size(flat.shape[axis])
+    if size < _MIN_GROUP:
+        return []
+    grouped = flat.reshape(shape[0], -1, size) if axis == 1 else flat.reshape(-1, size, shape[1])
+    scale = np.maximum(np.abs(grouped).max(axis=2 if axis == 1 else 1, keepdims=True) / 127.0, 1e-7)
+    scale = scale.astype(np.float16)
+    integers = np.clip(np.round(grouped / scale.astype(np.float32)), -127, 127).astype(np.int8)
     name = tensor.name
-    _replace(
-        graph,
-        tensor,
-        [numpy_helper.from_array(integers, f"{name}_int8"), numpy_helper.from_array(scale, f"{name}_scale")],
-    )
+    parts = {"int8": integers, "scale": scale, "shape": np.asarray(shape, np.int64)}
+    _replace(graph, tensor, [numpy_helper.from_array(part, f"{name}_{kind}") for kind, part in parts.items()])
     return [
-        helper.make_node("Cast", [f"{name}_int8"], [f"{name}_cast"], to=TensorProto.FLOAT),
-        helper.make_node("Mul", [f"{name}_cast", f"{name}_scale"], [name]),
+        helper.make_node("Cast", [f"{name}_int8"], [f"{name}_floats"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", [f"{name}_scale"], [f"{name}_scales"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", [f"{name}_floats", f"{name}_scales"], [f"{name}_grouped"]),
+        helper.make_node("Reshape", [f"{name}_grouped", f"{name}_shape"], [name]),
     ]
 
 
 def _store_table(graph: onnx.GraphProto, tensor: onnx.TensorProto, users: list[onnx.NodeProto]) -> None:
     """Look up integers and scales, multiply what was looked up."""
-    integers, scale = _quantized(numpy_helper.to_array(tensor), axis=0)
+    values = numpy_helper.to_array(tensor)
+    scale = np.maximum(np.abs(values).max(axis=1, keepdims=True), 1e-12).astype(np.float32) / np.float32(127)
+    integers = np.clip(np.round(values / scale), -127, 127).astype(np.int8)
     name = tensor.name
     _replace(
         graph,
