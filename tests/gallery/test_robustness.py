@@ -153,6 +153,20 @@ def test_a_disk_with_no_room_at_all(tiny_bundle, many, small_disk):
         Gallery.open(small_disk / "g", model=tiny_bundle.path).index(many)
 
 
+def test_a_first_commit_without_room_leaves_a_gallery_that_can_be_filled(tiny_bundle, many, complete, small_disk):
+    filler = small_disk / "filler"
+    gallery = Gallery.open(small_disk / "g", model=tiny_bundle.path)
+    filler.write_bytes(b"x" * (shutil.disk_usage(small_disk).free - 60_000))
+    with pytest.raises(GalleryError, match="the disk is full"):
+        gallery.index(many)
+    assert (small_disk / "g" / "pictures.lance").is_dir()
+    fresh = Gallery.open(small_disk / "g", model=tiny_bundle.path)
+    assert len(fresh) == 0
+    filler.unlink()
+    assert fresh.index(many).total == NUM_MANY
+    assert same_vectors(fresh, complete)
+
+
 def test_a_gallery_on_a_read_only_disk_can_be_searched_not_written(tiny_bundle, many, complete, small_disk):
     shutil.copytree(complete.path, small_disk / "g", ignore=shutil.ignore_patterns(FOLDER))
     subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)

@@ -86,7 +86,8 @@ def info(model_path: Path | None, as_json: bool) -> None:
     click.echo(f"fusion       sketch {about.fusion.scale.sketch:g}, text {about.fusion.scale.text:g}")
     for heading, record in (("metric", about.metrics), ("provenance", about.provenance)):
         for name, value in record.items():
-            click.echo(f"{heading:11}  {name}: {value}")
+            shown = value if name != "recipe" else "shown by --json"
+            click.echo(f"{heading:11}  {name}: {shown}")
 
 
 @model.command(epilog=examples("stbir model export my-model/"))

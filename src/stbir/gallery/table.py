@@ -22,6 +22,7 @@ from stbir.gallery.catalogue import COLUMNS, Entry, Picture, Vectors
 from stbir.gallery.failures import first_line, gallery_failures
 
 TABLE = "pictures"
+EMPTY = "empty"
 KEEP_OLD_VERSIONS = timedelta(hours=1)
 MAX_SMALL_FRAGMENTS = 8
 IDS_PER_STATEMENT = 500
@@ -65,9 +66,9 @@ class PictureTable:
             try:
                 manifests = [path.name for path in folder.iterdir() if path.suffix == ".manifest"]
             except FileNotFoundError:
-                return "empty"
+                return EMPTY
             if not manifests:
-                return "empty"
+                return EMPTY
             newest = max(manifests, key=_version_of)
             content = (folder / newest).read_bytes()
             return f"{_version_of(newest)}-{zlib.crc32(content):08x}"
@@ -206,8 +207,11 @@ class PictureTable:
         return lancedb.connect(str(self._gallery))
 
     def _opened(self) -> Any:
-        """The table at its newest version; None if nothing was stored yet."""
-        if not (self._folder).is_dir():
+        """The table at its newest version; None if nothing was stored yet.
+
+        A first commit that a full disk or a kill cut short leaves files but no version: nothing was stored.
+        """
+        if self._table is None and self.token() == EMPTY:
             return None
         with self._failures("open the gallery"):
             if self._table is None:
