@@ -60,6 +60,15 @@ def test_a_thick_edge_becomes_one_thin_line() -> None:
     assert np.ptp(lines[0][:, 0]) > 50
 
 
+def test_weak_edges_stay_only_where_they_touch_strong_ones() -> None:
+    edges = np.zeros((96, 96), np.uint8)
+    edges[30:33, 15:80] = 110
+    assert trace_edges(edges) == []
+    edges[30:33, 15:40] = 250
+    lines = trace_edges(edges)
+    assert np.ptp(np.concatenate(lines)[:, 0]) > 50
+
+
 def test_no_edges_no_lines() -> None:
     assert trace_edges(np.zeros((64, 64), np.uint8)) == []
 

@@ -214,9 +214,9 @@ class DrawingsStage:
         feature_map = self.sketch.features(ink.contiguous(memory_format=torch.channels_last))
         embedded = self.sketch.head(feature_map)
         scale = self.log_scale.exp().clamp(max=60.0)
-        result = {"photo": self._photo_loss(batch, embedded, scale)}
-        weight = self.settings.class_weight
         prototypes = F.normalize(self.prototypes(self.names), dim=-1)
+        result = {"photo": self._photo_loss(batch, embedded, prototypes, scale)}
+        weight = self.settings.class_weight
         classes = torch.from_numpy(self.sketches.category[batch.rows]).to(self.device)
         result["class"] = weight * prototype_loss(embedded, prototypes, classes, scale)
         result["pair"] = self.settings.pair_weight * self._pair_loss(batch, embedded, scale)
@@ -228,8 +228,8 @@ class DrawingsStage:
             result["teacher"] = self.settings.teacher_weight * distillation_loss(logits[chosen], teacher[chosen])
         return result
 
-    def _photo_loss(self, batch: DrawingBatch, embedded: Tensor, scale: Tensor) -> Tensor:
-        """Drawing to photo over the batch's photos and further ones, and photo to drawing; both also to categories."""
+    def _photo_loss(self, batch: DrawingBatch, embedded: Tensor, prototypes: Tensor, scale: Tensor) -> Tensor:
+        """Drawing to photo over the batch's photos and further ones, photo to drawing, and photo to category."""
         photos = self.sketches.photo[batch.rows]
         drawn = np.flatnonzero(photos >= 0)
         extra = np.setdiff1d(batch.negatives, photos)
@@ -244,7 +244,6 @@ class DrawingsStage:
         logits = logits.masked_fill(same, float("-inf"))
         forward = F.cross_entropy(logits, target)
         backward = F.cross_entropy(logits[:, : len(drawn)].T, target)
-        prototypes = F.normalize(self.prototypes(self.names), dim=-1)
         classes = self.photo_class[torch.from_numpy(rows)].to(self.device)
         named = prototype_loss(pictures, prototypes, classes, scale)
         return forward + 0.5 * backward + 0.5 * self.settings.class_weight * named
