@@ -15,6 +15,7 @@ from stbir.evaluate.ranks import ranks_from_scores, ranks_in_pools, ranks_of_tar
 from stbir.evaluate.relevance import RelevantRanks, ranks_of_relevant, relevant_ranks_from_scores
 from stbir.evaluate.result import Evaluation
 from stbir.evaluate.runs import Ranking, Run, RunRanks, ranks_of_run, read_run, run_from_scores, write_qrels
+from stbir.evaluate.summary import SeedSummary, holm, seeds_difference, summarize_seeds
 
 __all__ = [
     "PROTOCOLS",
@@ -25,10 +26,12 @@ __all__ = [
     "RelevantRanks",
     "Run",
     "RunRanks",
+    "SeedSummary",
     "Task",
     "acc_at",
     "bootstrap_interval",
     "evaluate",
+    "holm",
     "make_task",
     "mean_average_precision",
     "median_rank",
@@ -44,6 +47,8 @@ __all__ = [
     "recall_at",
     "relevant_ranks_from_scores",
     "run_from_scores",
+    "seeds_difference",
     "share_interval",
+    "summarize_seeds",
     "write_qrels",
 ]
