@@ -252,6 +252,11 @@ def test_scale_changes_no_rank_not_even_beyond_single_precision(scale: float) ->
     assert ranks_of_targets(queries * scale, gallery * scale, targets).tolist() == expected.tolist()
 
 
+def test_squares_beyond_single_precision_are_no_broken_vectors() -> None:
+    gallery = np.float32(1e25) * np.eye(3, dtype=np.float32)
+    assert ranks_of_targets(gallery, gallery, np.arange(3)).tolist() == [1, 1, 1]
+
+
 def test_gallery_may_lie_in_a_file(tmp_path: Path) -> None:
     rng = np.random.default_rng(15)
     queries, gallery = unit(rng.normal(size=(10, 12))), unit(rng.normal(size=(80, 12)))

@@ -79,6 +79,16 @@ def test_a_real_difference_is_found_whatever_the_photos_and_numbers_of_seeds() -
     assert (back.value, back.p_value) == (pytest.approx(-found.value), pytest.approx(found.p_value, abs=0.01))
 
 
+def test_the_seeds_of_both_systems_count_in_their_difference() -> None:
+    rng = np.random.default_rng(8)
+    steady = np.repeat(rng.normal(size=(1, 300)), 3, axis=0)
+    varied = steady[0] + rng.normal(size=(8, 1))
+    width = 2 * 1.96 * varied.mean(axis=1).std() / np.sqrt(8)
+    for one, other in ((varied, steady), (steady, varied)):
+        found = seeds_difference(one, other, range(300))
+        assert found.high - found.low == pytest.approx(width, rel=0.1)
+
+
 def test_same_seed_same_interval_and_names_of_groups_do_not_matter() -> None:
     values = np.random.default_rng(5).normal(size=(3, 6))
     assert summarize_seeds(values, "aabbcc") == summarize_seeds(values, [0, 0, 1, 1, 2, 2])

@@ -254,7 +254,7 @@ def _count(
 ) -> Ranks:
     """For each query how many pictures reach its limit: products decide where they can, pairs of doubt one by one."""
     for dtype, error in levels:
-        similarity = queries.astype(dtype) @ pictures.astype(dtype).T
+        similarity = queries.astype(dtype, copy=False) @ pictures.astype(dtype, copy=False).T
         certain = similarity >= np.nextafter((limits + error).astype(dtype), dtype(np.inf))[:, None]
         possible = similarity >= np.nextafter((limits - error).astype(dtype), dtype(-np.inf))[:, None]
         counts = certain.sum(axis=1)

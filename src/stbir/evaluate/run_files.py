@@ -27,9 +27,9 @@ from stbir.atomic import write_atomically
 from stbir.errors import InputError
 from stbir.files import open_regular_file
 
-MAX_RUN_BYTES = 8_000_000_000
+MAX_RUN_BYTES = 2_000_000_000
 MAX_LINE_BYTES = 64_000_000
-MAX_ENTRIES = 50_000_000
+MAX_ENTRIES = 20_000_000
 MAX_ID_LENGTH = 1024
 CSV_HEADER = ["query", "id", "score"]
 FORMATS = ("csv", "jsonl", "trec")
