@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from fractions import Fraction
 from pathlib import Path
 
@@ -264,6 +265,20 @@ def test_gallery_may_lie_in_a_file(tmp_path: Path) -> None:
     stored = np.memmap(tmp_path / "gallery", np.float32, "w+", shape=gallery.shape)
     stored[:] = gallery
     assert ranks_of_targets(queries, stored, targets).tolist() == ranks_of_targets(queries, gallery, targets).tolist()
+
+
+def test_memory_does_not_grow_with_the_gallery() -> None:
+    rng = np.random.default_rng(17)
+    queries = unit(rng.normal(size=(50, 8)))
+    peaks = []
+    for num in (50_000, 200_000):
+        gallery = rng.standard_normal((num, 8), dtype=np.float32)
+        tracemalloc.start()
+        ranks_of_targets(queries, gallery, np.arange(50), memory_bytes=400_000)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        del gallery
+    assert peaks[1] < 1.05 * peaks[0]
 
 
 def test_scores_are_ranked_like_vectors() -> None:

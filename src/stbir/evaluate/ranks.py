@@ -61,7 +61,7 @@ def ranks_of_targets(
     check_vectors(queries, gallery)
     check_targets(targets, len(queries), len(gallery))
     norms = norms_of("queries", queries)
-    largest = float(norms_of("gallery", gallery).max(initial=0.0))
+    largest = largest_norm("gallery", gallery)
     limits = similarities_of_pairs(queries, gallery, np.arange(len(queries)), targets, memory_bytes)
     limits -= TIE_TOLERANCE * norms * largest
     dims = queries.shape[1]
@@ -199,14 +199,22 @@ def check_scores(scores: NDArray[np.floating], first_row: int) -> None:
 
 def norms_of(name: str, vectors: Vectors) -> Values:
     """Lengths of the rows [Q, D]; a row that is not finite is refused, `name` says of what."""
-    squares = np.empty(len(vectors))
-    for rows in blocks(len(vectors), max(1, 1_000_000 // vectors.shape[1])):
+    return np.concatenate([np.empty(0), *_norms(name, vectors)])
+
+
+def largest_norm(name: str, vectors: Vectors) -> float:
+    """The largest of `norms_of`, 0 without rows."""
+    return max((float(norms.max()) for norms in _norms(name, vectors)), default=0.0)
+
+
+def _norms(name: str, vectors: Vectors) -> Iterator[Values]:
+    for rows in blocks(len(vectors), max(1, 200_000 // vectors.shape[1])):
         with np.errstate(over="ignore", invalid="ignore"):
-            squares[rows] = np.square(vectors[rows], dtype=np.float64).sum(axis=1)
-        wrong = np.flatnonzero(~np.isfinite(squares[rows]))
+            squares = np.square(vectors[rows], dtype=np.float64).sum(axis=1)
+        wrong = np.flatnonzero(~np.isfinite(squares))
         if len(wrong):
             raise InputError(f"row {rows.start + wrong[0]} of the {name} is not finite: the model's vectors are broken")
-    return np.sqrt(squares)
+        yield np.sqrt(squares)
 
 
 def blocks(length: int, size: int) -> Iterator[slice]:

@@ -23,6 +23,7 @@ from stbir.evaluate.ranks import (
     blocks,
     check_scores,
     check_vectors,
+    largest_norm,
     norms_of,
     rounding,
     similarities_of_pairs,
@@ -112,7 +113,7 @@ def ranks_of_relevant(
     queries, gallery = np.asarray(queries), np.asarray(gallery)
     check_vectors(queries, gallery)
     rows, columns, offsets = _pairs(relevant, len(queries), len(gallery))
-    norms, largest = norms_of("queries", queries), float(norms_of("gallery", gallery).max(initial=0.0))
+    norms, largest = norms_of("queries", queries), largest_norm("gallery", gallery)
     own = similarities_of_pairs(queries, gallery, rows, columns, memory_bytes)
     own = np.asarray(_descending(own, rows), np.float64)
     limits = own - TIE_TOLERANCE * norms[rows] * largest
