@@ -13,6 +13,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
 README = ROOT / "README.md"
 SHOWN = "sketchy-125.open.json"
+MEASURED_TIMES = ("evaluation-scale", "latency")
 BEGIN, END = "<!-- figures made by benchmarks/render.py -->", "<!-- end of figures -->"
 
 HEAD = """# Benchmarks
@@ -59,7 +60,8 @@ def with_figures(text: str, results: Path) -> str:
 def page(results: Path) -> str:
     """The page as Markdown, from the result files of a folder."""
     parts = [HEAD]
-    evaluations = [(path, Evaluation.read(path)) for path in sorted(results.glob("*.json")) if path.stem != "latency"]
+    files = [path for path in sorted(results.glob("*.json")) if path.stem not in MEASURED_TIMES]
+    evaluations = [(path, Evaluation.read(path)) for path in files]
     if evaluations:
         parts.append("## Finding the right picture\n")
         parts.extend(section(path, evaluation) for path, evaluation in evaluations)

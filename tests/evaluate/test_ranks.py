@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from fractions import Fraction
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stbir.errors import InputError
-from stbir.evaluate.ranks import ranks_in_pools, ranks_of_targets
+from stbir.evaluate import ranks as ranks_module
+from stbir.evaluate.ranks import pair_similarities, ranks_from_scores, ranks_in_pools, ranks_of_targets
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -153,3 +158,150 @@ def test_similarities_equal_but_for_rounding_are_ties() -> None:
     gallery = np.stack([rng.permutation(picture) for _ in range(50)])
     queries = np.full((50, 333), 0.1, np.float32)
     assert ranks_of_targets(queries, gallery, np.arange(50)).tolist() == [50] * 50
+
+
+def pair_by_pair(queries: np.ndarray, gallery: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """The decision in double precision for every single pair: no screening, no product."""
+    largest = np.sqrt(np.square(gallery, dtype=np.float64).sum(axis=1)).max()
+    ranks = []
+    for query, target in zip(queries, targets, strict=True):
+        similarity = pair_similarities(np.broadcast_to(query, gallery.shape), gallery)
+        tolerance = 1e-12 * np.sqrt(np.square(query, dtype=np.float64).sum()) * largest
+        ranks.append(np.count_nonzero(similarity >= similarity[target] - tolerance))
+    return np.array(ranks)
+
+
+def near_ties(rng: np.random.Generator, dims: int, num: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pictures whose similarities differ by one unit in the last place of single precision, or not at all."""
+    picture = unit(rng.normal(size=(1, dims)))[0]
+    gallery = np.repeat(picture[None], num, axis=0)
+    places = rng.integers(dims, size=num)
+    towards = np.where(rng.random(num) < 0.5, -np.inf, np.inf).astype(np.float32)
+    moved = np.nextafter(gallery[np.arange(num), places], towards)
+    gallery[np.arange(num), places] = np.where(rng.random(num) < 0.3, picture[places], moved)
+    queries = unit(picture + 0.05 * rng.normal(size=(20, dims)))
+    return queries, gallery, rng.integers(num, size=20)
+
+
+@pytest.mark.parametrize("dims", [3, 17, 256, 700])
+def test_near_ties_are_decided_as_in_double_precision(dims: int) -> None:
+    rng = np.random.default_rng(dims)
+    queries, gallery, targets = near_ties(rng, dims, 400)
+    similarity = queries @ gallery.T
+    naive = 1 + (similarity > similarity[np.arange(20), targets][:, None]).sum(axis=1)
+    ranks = ranks_of_targets(queries, gallery, targets)
+    assert ranks.tolist() == pair_by_pair(queries, gallery, targets).tolist()
+    assert np.count_nonzero(naive != ranks) > 10  # single precision alone cannot tell them
+
+
+def test_a_few_near_ties_among_others_are_decided_as_in_double_precision() -> None:
+    """So few that the pairs of doubt are decided one by one, not by products in double precision."""
+    rng = np.random.default_rng(11)
+    queries, close, targets = near_ties(rng, 128, 30)
+    gallery = np.concatenate([close, unit(rng.normal(size=(5000, 128)))])
+    expected = pair_by_pair(queries, gallery, targets)
+    assert ranks_of_targets(queries, gallery, targets).tolist() == expected.tolist()
+    order = rng.permutation(len(gallery))
+    for memory in (1, 5_000, 300_000):
+        ranks = ranks_of_targets(queries, gallery[order], np.argsort(order)[targets], memory_bytes=memory)
+        assert ranks.tolist() == expected.tolist()
+
+
+def test_double_precision_agrees_with_exact_fractions_where_it_must() -> None:
+    rng = np.random.default_rng(12)
+    queries, gallery, targets = near_ties(rng, 24, 60)
+    tolerance = Fraction(1, 10**11)
+    for query, target, rank in zip(queries, targets, ranks_of_targets(queries, gallery, targets), strict=True):
+        exact = [
+            sum(Fraction(float(a)) * Fraction(float(b)) for a, b in zip(query, picture, strict=True))
+            for picture in gallery
+        ]
+        surely = sum(value >= exact[target] for value in exact)
+        at_most = sum(value >= exact[target] - tolerance for value in exact)
+        assert surely <= rank <= at_most
+
+
+def test_the_error_bound_is_what_makes_it_right(monkeypatch) -> None:
+    """With a bound of nothing the screening in single precision goes wrong on the same input."""
+    rng = np.random.default_rng(13)
+    queries, close, targets = near_ties(rng, 700, 60)
+    gallery = np.concatenate([close, unit(rng.normal(size=(5000, 700)))])
+    expected = pair_by_pair(queries, gallery, targets).tolist()
+    assert ranks_of_targets(queries, gallery, targets).tolist() == expected
+    monkeypatch.setattr(ranks_module, "rounding", lambda dtype, dims, norms, largest: np.zeros(len(norms)))
+    assert ranks_of_targets(queries, gallery, targets).tolist() != expected
+
+
+@pytest.mark.parametrize("dims", [1, 7, 256, 4000])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_error_bound_holds(dims: int, dtype: type[np.floating]) -> None:
+    rng = np.random.default_rng(dims)
+    queries, gallery = (np.abs(rng.normal(size=(40, dims))).astype(np.float32) for _ in range(2))
+    norms = np.linalg.norm(queries, axis=1)
+    bound = ranks_module.rounding(dtype, dims, norms, float(np.linalg.norm(gallery, axis=1).max()))
+    product = queries.astype(dtype) @ gallery.astype(dtype).T
+    exact = pair_similarities(np.repeat(queries, 40, axis=0), np.tile(gallery, (40, 1))).reshape(40, 40)
+    assert np.all(np.abs(product - exact).max(axis=1) <= bound)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1e-3, 1e15, 1e30])
+def test_scale_changes_no_rank_not_even_beyond_single_precision(scale: float) -> None:
+    rng = np.random.default_rng(14)
+    queries, gallery = rng.normal(size=(10, 12)), rng.normal(size=(80, 12))
+    targets = rng.integers(80, size=10)
+    expected = ranks_of_targets(queries, gallery, targets)
+    assert ranks_of_targets(queries * scale, gallery * scale, targets).tolist() == expected.tolist()
+
+
+def test_squares_beyond_single_precision_are_no_broken_vectors() -> None:
+    gallery = np.float32(1e25) * np.eye(3, dtype=np.float32)
+    assert ranks_of_targets(gallery, gallery, np.arange(3)).tolist() == [1, 1, 1]
+
+
+def test_gallery_may_lie_in_a_file(tmp_path: Path) -> None:
+    rng = np.random.default_rng(15)
+    queries, gallery = unit(rng.normal(size=(10, 12))), unit(rng.normal(size=(80, 12)))
+    targets = rng.integers(80, size=10)
+    stored = np.memmap(tmp_path / "gallery", np.float32, "w+", shape=gallery.shape)
+    stored[:] = gallery
+    assert ranks_of_targets(queries, stored, targets).tolist() == ranks_of_targets(queries, gallery, targets).tolist()
+
+
+def test_memory_does_not_grow_with_the_gallery() -> None:
+    rng = np.random.default_rng(17)
+    queries = unit(rng.normal(size=(50, 8)))
+    peaks = []
+    for num in (50_000, 200_000):
+        gallery = rng.standard_normal((num, 8), dtype=np.float32)
+        tracemalloc.start()
+        ranks_of_targets(queries, gallery, np.arange(50), memory_bytes=400_000)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        del gallery
+    assert peaks[1] < 1.05 * peaks[0]
+
+
+def test_scores_are_ranked_like_vectors() -> None:
+    rng = np.random.default_rng(16)
+    scores = rng.integers(-3, 3, size=(30, 50))
+    targets = rng.integers(50, size=30)
+    slow = [1 + sum(row[n] >= row[t] for n in range(50) if n != t) for row, t in zip(scores, targets, strict=True)]
+    for dtype in (np.int64, np.float32, np.float64):
+        for memory in (1, 10**9):
+            assert ranks_from_scores(scores.astype(dtype), targets, memory_bytes=memory).tolist() == slow
+    assert ranks_from_scores(np.zeros((3, 9)), np.arange(3)).tolist() == [9, 9, 9]
+
+
+def test_unusable_scores_are_refused() -> None:
+    scores = np.zeros((3, 4))
+    scores[2, 1] = np.nan
+    with pytest.raises(InputError, match="scores of query 2 are not finite"):
+        ranks_from_scores(scores, np.array([0, 0, 0]), memory_bytes=1)
+    with pytest.raises(InputError, match="expected numbers"):
+        ranks_from_scores(np.zeros(4), np.array([0]))
+    with pytest.raises(InputError, match="expected 2 integers"):
+        ranks_from_scores(np.zeros((2, 4)), np.array([0]))
+    with pytest.raises(InputError, match=r"outside 0\.\.3"):
+        ranks_from_scores(np.zeros((1, 4)), np.array([4]))
+    with pytest.raises(InputError, match="are no vectors"):
+        ranks_of_targets(np.array([["a"]]), np.ones((1, 1), np.float32), np.array([0]))

@@ -80,7 +80,7 @@ def bootstrap_interval(
     """
     numbers, codes = _checked(values, groups)
     samples = _resampled(numbers, codes, statistic, num_resamples, seed)
-    low, high = _ends(samples, confidence)
+    low, high = percentile_ends(samples, confidence)
     value = numbers.mean() if statistic == "mean" else np.median(numbers)
     return Interval(float(value), low, high)
 
@@ -148,10 +148,44 @@ def paired_difference(
         raise InputError(f"{len(first)} and {len(second)} values cannot be paired: give both for the same queries")
     numbers, codes = _checked(np.asarray(first, np.float64) - np.asarray(second, np.float64), groups)
     samples = _resampled(numbers, codes, "mean", num_resamples, seed)
-    low, high = _ends(samples, confidence)
+    return difference_from(float(numbers.mean()), samples, confidence)
+
+
+def difference_from(value: float, samples: Values, confidence: float) -> Difference:
+    """Interval and two-sided p-value of a difference from its bootstrap samples [R]."""
+    low, high = percentile_ends(samples, confidence)
     tail = min(int(np.count_nonzero(samples <= 0)), int(np.count_nonzero(samples >= 0)))
-    p_value = min(1.0, 2 * (tail + 1) / (num_resamples + 1))
-    return Difference(float(numbers.mean()), low, high, p_value)
+    return Difference(value, low, high, min(1.0, 2 * (tail + 1) / (len(samples) + 1)))
+
+
+def percentile_ends(samples: Values, confidence: float) -> tuple[float, float]:
+    """The ends between which this share of the bootstrap samples [R] lies."""
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence={confidence} is out of range: give a number between 0 and 1")
+    low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def group_codes(groups: Sequence[object] | NDArray[np.generic]) -> NDArray[np.int64]:
+    """[Q], the number of each one's group, in order of appearance."""
+    number_of = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    return np.array([number_of[group] for group in groups], np.int64)
+
+
+def resample_sizes(num_resamples: int) -> Iterator[int]:
+    """Sizes of the blocks in which resamples are drawn."""
+    if num_resamples < 1:
+        raise InputError(f"num_resamples={num_resamples} is out of range: give 1 or more")
+    for start in range(0, num_resamples, _BLOCK):
+        yield min(_BLOCK, num_resamples - start)
+
+
+def drawn_counts(rng: np.random.Generator, num_resamples: int, num: int) -> Values:
+    """[R, num], how often each of `num` things comes up in as many draws with replacement."""
+    drawn = rng.integers(num, size=(num_resamples, num))
+    counts = np.zeros((num_resamples, num))
+    np.add.at(counts, (np.arange(num_resamples)[:, None], drawn), 1.0)
+    return counts
 
 
 def _checked(
@@ -164,23 +198,18 @@ def _checked(
         )
     if not np.isfinite(numbers).all():
         raise InputError("a value is not finite: an interval needs numbers")
-    number_of = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    return numbers, np.array([number_of[group] for group in groups], np.int64)
+    return numbers, group_codes(groups)
 
 
 def _resampled(values: Values, codes: NDArray[np.int64], statistic: Statistic, num_resamples: int, seed: int) -> Values:
     """[R] values of the statistic, each over as many groups as there are, drawn with replacement."""
-    if num_resamples < 1:
-        raise InputError(f"num_resamples={num_resamples} is out of range: give 1 or more")
     num_groups = int(codes.max()) + 1
     rng = np.random.default_rng(seed)
     parts = []
     sums, sizes = np.bincount(codes, values), np.bincount(codes).astype(np.float64)
     order = np.argsort(values, kind="stable")
-    for block in _block_sizes(num_resamples):
-        drawn = rng.integers(num_groups, size=(block, num_groups))
-        counts = np.zeros((block, num_groups))
-        np.add.at(counts, (np.arange(block)[:, None], drawn), 1.0)
+    for block in resample_sizes(num_resamples):
+        counts = drawn_counts(rng, block, num_groups)
         if statistic == "mean":
             parts.append((counts @ sums) / (counts @ sizes))
         else:
@@ -195,15 +224,3 @@ def _medians(values: Values, weights: Values) -> Values:
     lower = np.argmax(totals >= np.floor((num + 1) / 2), axis=1)
     upper = np.argmax(totals >= np.floor(num / 2) + 1, axis=1)
     return np.asarray((values[lower] + values[upper]) / 2)
-
-
-def _ends(samples: Values, confidence: float) -> tuple[float, float]:
-    if not 0 < confidence < 1:
-        raise InputError(f"confidence={confidence} is out of range: give a number between 0 and 1")
-    low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
-
-
-def _block_sizes(total: int) -> Iterator[int]:
-    for start in range(0, total, _BLOCK):
-        yield min(_BLOCK, total - start)
