@@ -113,6 +113,14 @@ def test_redraw_says_when_nothing_is_left():
         redraw(house(), "rust", np.random.default_rng(0), 1)
 
 
+def test_a_marker_runs_lines_together():
+    x = np.linspace(0, 100, 20)
+    sketch = Sketch(tuple(np.stack([x, np.full(20, y)], axis=1).astype(np.float32) for y in (0, 3, 100)))
+    lengths = [redraw(sketch, "pen_width", np.random.default_rng(seed), 5).ink_length / 400 for seed in range(8)]
+    assert min(lengths) < 1.9
+    assert max(lengths) > 2.3
+
+
 def test_a_finer_pen_is_paler():
     thin, usual, thick = (drawn(house(), 200, pen).mean() for pen in (0.2, 1.0, 5.0))
     assert thin > usual + 3

@@ -150,6 +150,14 @@ def test_synonyms_mean_the_same():
             assert colours_of(noisy) <= {near for c in colours_of(text) for near in {c, *near_families("color", c)}}
 
 
+@given(seed=seeds, severity=st.floats(0.5, 5), text=st.sampled_from(TEXTS))
+@settings(max_examples=100, deadline=None)
+def test_synonyms_change_whole_words_only(seed, severity, text):
+    known = {word for line in vocabulary.SYNONYMS for word in words(line)}
+    known |= {f"{word}s" for word in known} | set(words(text))
+    assert set(words(synonyms(text, rng(seed), severity))) <= known | {"a", "an"}
+
+
 def colours_of(text: str) -> set[str]:
     return {family for s in statements(text) if s.kind == "color" for family in s.families}
 
@@ -199,6 +207,11 @@ def test_wrong_attribute_happens_as_often_as_the_severity_says():
     for severity in (1, 2.5, 4):
         changed = np.mean([wrong_attribute(TEXTS[0], rng(seed), severity) != TEXTS[0] for seed in range(1500)])
         assert changed == pytest.approx(severity / 5, abs=0.05)
+
+
+def test_wrong_attribute_prefers_colours():
+    changed = [statements(wrong_attribute(TEXTS[0], rng(seed), 5))[0].families != {"black"} for seed in range(600)]
+    assert np.mean(changed) == pytest.approx(0.85, abs=0.05)
 
 
 def test_wrong_attribute_puts_the_right_article():

@@ -36,8 +36,8 @@ NEAR: dict[Kind, Mapping[str, tuple[str, ...]]] = {
 MAX_TEXT_LENGTH = 2000
 
 _CLAUSE = re.compile(
-    r"\s*[,;:.!?]+\s*|\s+(?=(?:with|in|on|at|against|under|over|showing|shown|seen|held|beside|behind|near|inside|"
-    r"between|for|from|made of)\s)",
+    r"(?<!\s)\s*[,;:.!?]+\s*|(?<!\s)\s+(?=(?:with|in|on|at|against|under|over|showing|shown|seen|held|beside|behind|near|"
+    r"inside|between|for|from|made of)\s)",
     re.IGNORECASE,
 )
 
