@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import Image
+from PIL import Image, ImageDraw
 
-from stbir.corrupt.pictures import IMAGE_NOISES
+from stbir.corrupt.pictures import IMAGE_NOISES, _from_border
 from stbir.errors import ConfigError
 
 NAMES = sorted(IMAGE_NOISES)
@@ -113,3 +113,11 @@ def test_light_goes_both_ways_and_tints():
     assert lit.mean(axis=1).min() < 80
     assert lit.mean(axis=1).max() > 150
     assert np.ptp(lit, axis=1).max() > 30
+
+
+@given(hnp.arrays(bool, hnp.array_shapes(min_dims=2, max_dims=2, max_side=14)))
+@settings(max_examples=100, deadline=None)
+def test_reached_from_the_border_as_by_flood_fill(is_open):
+    room = Image.fromarray(np.uint8(np.pad(is_open, 1, constant_values=True)) * np.uint8(255)).copy()
+    ImageDraw.floodfill(room, (0, 0), 128)
+    assert (_from_border(is_open) == (np.asarray(room)[1:-1, 1:-1] == 128)).all()

@@ -21,6 +21,7 @@ Pixels = NDArray[np.uint8]
 ImageNoise = Callable[[Pixels, Generator, float], Pixels]
 
 _LIKE_BORDER = 28
+_MAX_COPIES = 40
 _SMOOTH = 9
 _MIN_BACKGROUND = 0.15
 _WORK_SIDE_PX = 128
@@ -47,9 +48,9 @@ def light(pixels: Pixels, rng: Generator, severity: float) -> Pixels:
         return pixels
     share = severity / MAX_SEVERITY
     balance = np.exp(share * (0.45 * warmth * np.array([1, 0, -1]) + 0.2 * tint * np.array([0.5, -1, 0.5])))
-    linear = (pixels.astype(np.float32) / 255) ** 2.2
-    lit = np.clip(linear * (2.0 ** (share * stops) * balance).astype(np.float32), 0, 1)
-    return np.asarray(lit ** (1 / 2.2) * 255 + 0.5, np.uint8)
+    linear = (np.arange(256)[:, None] / 255) ** 2.2 * 2.0 ** (share * stops) * balance
+    curves = np.asarray(np.clip(linear, 0, 1) ** (1 / 2.2) * 255 + 0.5, np.uint8)
+    return np.stack([curves[pixels[:, :, channel], channel] for channel in range(3)], axis=2)
 
 
 def jpeg(pixels: Pixels, _rng: Generator, severity: float) -> Pixels:
@@ -103,14 +104,15 @@ IMAGE_NOISES: dict[str, ImageNoise] = {
 
 def _shaken(pixels: Pixels, reach: NDArray[np.floating]) -> Pixels:
     """The mean of copies shifted along a line of this length, both ways, edges repeated."""
-    steps = max(2, int(np.ceil(2 * np.abs(reach).max())) + 1)
+    num_copies = min(_MAX_COPIES, max(2, int(np.ceil(2 * np.abs(reach).max())) + 1))
     height, width = pixels.shape[:2]
-    rows, columns = np.arange(height), np.arange(width)
-    total = np.zeros(pixels.shape, np.float32)
-    for share in np.linspace(-1, 1, min(steps, 40)):
-        x, y = np.round(share * reach).astype(int)
-        total += pixels[np.clip(rows + y, 0, height - 1)][:, np.clip(columns + x, 0, width - 1)]
-    return np.asarray(total / min(steps, 40) + 0.5, np.uint8)
+    pad = int(np.ceil(np.abs(reach).max()))
+    wide = np.pad(pixels, ((pad, pad), (pad, pad), (0, 0)), mode="edge")
+    total = np.zeros(pixels.shape, np.uint16)
+    for share in np.linspace(-1, 1, num_copies):
+        x, y = np.round(share * reach).astype(int) + pad
+        total += wide[y : y + height, x : x + width]
+    return np.asarray((total + num_copies // 2) // num_copies, np.uint8)
 
 
 def _plain_background(pixels: Pixels) -> NDArray[np.bool_]:
@@ -120,16 +122,31 @@ def _plain_background(pixels: Pixels) -> NDArray[np.bool_]:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX)).astype(np.int16)
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    is_alike = np.abs(border[:, None] - border[None]).max(axis=2) <= _LIKE_BORDER
-    paper = border[is_alike.sum(axis=1).argmax()]
+    some = border[::4]
+    is_alike = (np.abs(some[:, None] - some[None]) <= _LIKE_BORDER).all(axis=2)
+    paper = some[is_alike.sum(axis=1).argmax()]
     is_plain = (np.abs(small - paper).max(axis=2) <= 2 * _LIKE_BORDER) & (_steepness(small) <= _SMOOTH)
-    # a copy: Pillow fills nothing, and says nothing, in a picture that shares its memory with an array
-    outside = Image.fromarray(np.uint8(np.pad(is_plain, 1, constant_values=True)) * np.uint8(255)).copy()
-    ImageDraw.floodfill(outside, (0, 0), 128)
-    coarse = np.asarray(outside)[1:-1, 1:-1] == 128
+    coarse = _from_border(is_plain)
     grown = Image.fromarray(np.uint8(coarse) * np.uint8(255)).filter(ImageFilter.MaxFilter(3))
     wide = np.asarray(grown.resize((width, height), Image.Resampling.BILINEAR))
     return np.asarray((wide > 127) & (np.abs(pixels.astype(np.int16) - paper).max(axis=2) <= 2 * _LIKE_BORDER))
+
+
+def _from_border(is_open: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What can be reached from the border through open pixels, along rows and columns `[H, W]`."""
+    height, width = is_open.shape
+    along_rows = np.cumsum(~is_open, axis=1) + (width + 1) * np.arange(height)[:, None]
+    along_columns = np.cumsum(~is_open, axis=0) + (height + 1) * np.arange(width)
+    reached = is_open.copy()
+    reached[1:-1, 1:-1] = False
+    num_before = -1
+    while num_before < (num_reached := int(reached.sum())):
+        num_before = num_reached
+        for run in (along_rows, along_columns):  # a run of open pixels is reached where one of them is
+            is_hit = np.zeros(int(run.max()) + 1, bool)
+            is_hit[run[reached]] = True
+            reached = is_open & is_hit[run]
+    return reached
 
 
 def _steepness(small: NDArray[np.int16]) -> NDArray[np.int16]:
