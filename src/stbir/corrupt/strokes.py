@@ -2,7 +2,9 @@
 
 `NOISES` maps a name to a function of a drawing, a severity in [0, 5] and a random generator. Severity 0 returns the
 drawing itself; with the same seed a higher severity changes more of the same. Amounts are shares of the drawing's
-diagonal, so units do not matter. Width of the pen is no property of strokes: `line_width` draws one for the rasteriser.
+diagonal, so units do not matter. Some take a `strength` that multiplies their amount: training recipes were made with
+1, the registry of `stbir.corrupt` calls them with what a user at their worst does. Width of the pen is no property of
+strokes: `line_width` draws one for the rasteriser.
 """
 
 from __future__ import annotations
@@ -87,9 +89,9 @@ def wobble(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
     return ink.sketch(ink.points[:, :2] + sway * (0.004 * severity * scale))
 
 
-def affine(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
+def affine(sketch: Sketch, rng: Generator, severity: float, *, strength: float = 1.0) -> Sketch:
     """Get the whole wrong: rotation up to 15 degrees, proportions up to 35 %, slant up to 0.25."""
-    turn, stretch, slant = rng.uniform(-1, 1, 3) * (check_severity(severity) / MAX_SEVERITY)
+    turn, stretch, slant = rng.uniform(-1, 1, 3) * (check_severity(severity) / MAX_SEVERITY * strength)
     if severity == 0:
         return sketch
     ink = Ink.of(sketch)
@@ -101,7 +103,7 @@ def affine(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
     return ink.sketch((xy - centre) @ (rotation @ proportions).T + centre)
 
 
-def warp(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
+def warp(sketch: Sketch, rng: Generator, severity: float, *, strength: float = 1.0) -> Sketch:
     """Get parts wrong: smooth waves over the sheet stretch some regions and squeeze others, up to 5 %."""
     if check_severity(severity) == 0:
         return sketch
@@ -115,12 +117,12 @@ def warp(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
     carriers = np.stack([np.cos(directions), np.sin(directions)]) * frequencies
     heights = rng.standard_normal((num_waves, 2)) / np.sqrt(num_waves)
     shift = np.sin(xy @ carriers + rng.uniform(0, 2 * np.pi, num_waves)) @ heights
-    return ink.sketch(ink.points[:, :2] + shift * (0.01 * severity * scale))
+    return ink.sketch(ink.points[:, :2] + shift * (0.01 * severity * strength * scale))
 
 
-def scribble(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
+def scribble(sketch: Sketch, rng: Generator, severity: float, *, strength: float = 1.0) -> Sketch:
     """Add strokes that mean nothing, up to six: lines, hooks and zigzags anywhere on the drawing."""
-    num_extra = int(np.ceil(1.2 * check_severity(severity)))
+    num_extra = int(np.ceil(1.2 * strength * check_severity(severity)))
     if num_extra == 0:
         return sketch
     left, top, right, bottom = sketch.bounds
@@ -134,14 +136,14 @@ def scribble(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
     return Sketch((*sketch.strokes, *extra), sketch.size)
 
 
-def break_lines(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
+def break_lines(sketch: Sketch, rng: Generator, severity: float, *, strength: float = 1.0) -> Sketch:
     """Lift the pen too early: gaps of 2 to 5 % of the diagonal, up to 20 % of all ink."""
     if check_severity(severity) == 0:
         return sketch
     ink = Ink.of(sketch)
     scale, arc, lengths, starts = ink.scale, ink.arc_lengths(), ink.lengths(), ink.starts
     total = float(lengths.sum())
-    num_gaps = int(np.ceil(0.04 * severity * total / max(0.035 * scale, 1e-12)))
+    num_gaps = int(np.ceil(0.04 * severity * strength * total / max(0.035 * scale, 1e-12)))
     places = np.sort(rng.uniform(0, total, min(num_gaps, 500)))
     offsets = np.cumsum(lengths) - lengths
     pieces: list[Points] = []
@@ -163,14 +165,14 @@ def break_lines(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
     return Sketch(tuple(pieces), sketch.size) if pieces else sketch
 
 
-def overshoot(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
+def overshoot(sketch: Sketch, rng: Generator, severity: float, *, strength: float = 1.0) -> Sketch:
     """Draw on past the ends of the strokes, straight, by up to 6 % of the diagonal."""
     amounts = rng.uniform(0, 1, (len(sketch.strokes), 2))
     if check_severity(severity) == 0:
         return sketch
     ink = Ink.of(sketch)
     scale = ink.scale
-    outward = ink.directions_at_ends(reach=0.03 * scale) * (0.012 * severity * scale * amounts[:, :, None])
+    outward = ink.directions_at_ends(reach=0.03 * scale) * (0.012 * severity * strength * scale * amounts[:, :, None])
     starts, ends = ink.starts, ink.starts + ink.counts
     extra = ink.points[np.stack([starts, ends - 1], axis=1)]
     extra[:, :, :2] += outward.astype(np.float32)
@@ -178,7 +180,7 @@ def overshoot(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
     return Ink(longer, ink.counts + 2, sketch.size).sketch()
 
 
-def retrace(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
+def retrace(sketch: Sketch, rng: Generator, severity: float, *, strength: float = 1.0) -> Sketch:
     """Go over strokes a second time, a little beside the first: up to 80 % of them, 1.5 % of the diagonal away."""
     chances = rng.uniform(0, 1, len(sketch.strokes))
     if check_severity(severity) == 0:
@@ -188,16 +190,34 @@ def retrace(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
         return sketch
     scale = Ink.of(sketch).scale
     second = wobble(Sketch(again, sketch.size), rng, severity / 2)
-    shifts = rng.normal(0, 0.003 * severity * scale, (len(again), 2)).astype(np.float32)
+    shifts = rng.normal(0, 0.003 * severity * strength * scale, (len(again), 2)).astype(np.float32)
     moved = [np.concatenate([s[:, :2] + d, s[:, 2:]], axis=1) for s, d in zip(second.strokes, shifts, strict=True)]
     return Sketch((*sketch.strokes, *moved), sketch.size)
 
 
-def coarsen(sketch: Sketch, _rng: Generator, severity: float) -> Sketch:
+def coarsen(sketch: Sketch, _rng: Generator, severity: float, *, strength: float = 1.0) -> Sketch:
     """Draw with fewer, straighter lines: points within 3 % of the diagonal of a chord go."""
     if check_severity(severity) == 0:
         return sketch
-    return sketch.simplify(0.006 * severity * Ink.of(sketch).scale)
+    return sketch.simplify(0.006 * severity * strength * Ink.of(sketch).scale)
+
+
+def shift_scale(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
+    """Draw small and off the middle of the sheet, down to 45 % of its side, with slips of the pen at its corners.
+
+    Place and size alone would change nothing: the rasteriser fits the ink into its frame. Two stray dots, as where a
+    palm touched the canvas, make the frame the whole sheet.
+    """
+    places = rng.uniform(0, 1, 2)
+    if check_severity(severity) == 0:
+        return sketch
+    left, top, right, bottom = sketch.bounds
+    extent = max(right - left, bottom - top)
+    side = extent / (1 - 0.11 * severity)
+    room = side - np.array([right - left, bottom - top])
+    corner = np.array([left, top]) - places * room
+    dots = (corner[None].astype(np.float32), (corner + side)[None].astype(np.float32))
+    return Sketch((*sketch.strokes, *dots), sketch.size) if extent > 0 else sketch
 
 
 def line_width(line_width_px: float, rng: Generator, severity: float) -> float:
@@ -233,6 +253,14 @@ def humanise(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
     return drawing
 
 
+def mixed_sketch(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
+    """What somebody who cannot draw hands in: details forgotten, shapes and proportions off, unsteady lines, slips."""
+    check_severity(severity)
+    for (noise, share), source in zip(_MIX, rng.spawn(len(_MIX)), strict=True):
+        sketch = noise(sketch, source, share * severity)
+    return sketch
+
+
 def _without_details(sketch: Sketch, rng: Generator, severity: float) -> Sketch:
     """Leave out the shortest strokes, as far as they are short and little ink is lost; the longest stays."""
     ink = Ink.of(sketch)
@@ -254,6 +282,19 @@ NOISES: dict[str, Noise] = {
     "partial": partial,
     "retrace": retrace,
     "scribble": scribble,
+    "shift_scale": shift_scale,
     "warp": warp,
     "wobble": wobble,
 }
+
+_MIX: tuple[tuple[Noise, float], ...] = (
+    (coarsen, 0.4),
+    (drop_strokes, 0.5),
+    (affine, 0.7),
+    (warp, 0.7),
+    (wobble, 0.7),
+    (jitter, 0.25),
+    (overshoot, 0.6),
+    (break_lines, 0.4),
+    (scribble, 0.4),
+)
