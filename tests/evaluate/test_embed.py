@@ -8,7 +8,7 @@ import numpy as np
 from conftest import outline
 from shapes_dataset import write_shapes
 from stbir.datasets import open_dataset
-from stbir.evaluate.embed import embed
+from stbir.evaluate.embed import Embedder
 from stbir.evaluate.protocols import make_task
 from stbir.model.bundle import Bundle
 from stbir.model.encoder import Encoder
@@ -20,7 +20,7 @@ def test_several_drawings_become_their_unit_mean(tiny_bundle: Bundle, tmp_path: 
     data = open_dataset(folder)
     encoder = Encoder(tiny_bundle, threads=1)
     task = make_task("stbir", data)
-    vectors = embed(task, encoder)
+    vectors = Embedder(encoder, "tests").embed(task)
     assert vectors.sketches is not None
     np.testing.assert_allclose(np.linalg.norm(vectors.sketches, axis=1), 1, atol=1e-6)
     number = next(n for n, question in enumerate(task.questions) if question.row.id == "red-bar")
@@ -32,7 +32,7 @@ def test_vectors_belong_to_their_rows(tiny_bundle: Bundle, tmp_path: Path) -> No
     data = open_dataset(write_shapes(tmp_path / "shapes"))
     encoder = Encoder(tiny_bundle, threads=1)
     task = make_task("open", data)
-    vectors = embed(task, encoder)
+    vectors = Embedder(encoder, "tests").embed(task)
     picture = encoder.encode_images([data.picture(task.gallery[7])])[0]
     np.testing.assert_allclose(vectors.gallery[7], picture, atol=1e-6)
     question = task.questions[5]

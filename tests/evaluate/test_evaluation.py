@@ -8,7 +8,7 @@ import pytest
 from shapes_dataset import write_shapes
 from stbir.datasets import Dataset, open_dataset
 from stbir.errors import DatasetError, InputError
-from stbir.evaluate import Evaluation, evaluate, make_task
+from stbir.evaluate import Embedder, Evaluation, ModelSystem, evaluate, make_task
 from stbir.model.bundle import Bundle
 from stbir.model.encoder import Encoder
 from stbir.query import Weights
@@ -26,8 +26,12 @@ def encoder(tiny_bundle: Bundle) -> Encoder:
     return Encoder(tiny_bundle, threads=1)
 
 
-def run(protocol: str, data: Dataset, encoder: Encoder, **options) -> Evaluation:
-    return evaluate(make_task(protocol, data), encoder, encoder.bundle.info, num_resamples=200, **options)
+def system(encoder, info=None, **options) -> ModelSystem:
+    return ModelSystem(Embedder(encoder, "tests"), info or encoder.bundle.info, **options)
+
+
+def run(protocol: str, data: Dataset, encoder: Encoder, weights: Weights | None = None, **options) -> Evaluation:
+    return evaluate(make_task(protocol, data), system(encoder, weights=weights), num_resamples=200, **options)
 
 
 def test_drawing_and_words_find_what_neither_finds_alone(shapes: Dataset, encoder: Encoder) -> None:
@@ -74,7 +78,7 @@ def test_by_category_the_pool_is_the_category(shapes: Dataset, encoder: Encoder)
 
 def test_mean_of_equal_drawings_is_the_drawing(shapes: Dataset, encoder: Encoder) -> None:
     together = run("stbir", shapes, encoder)
-    apart = evaluate(make_task("open", shapes, distractors=()), encoder, encoder.bundle.info, num_resamples=200)
+    apart = evaluate(make_task("open", shapes, distractors=()), system(encoder), num_resamples=200)
     assert together.data.num_queries == 6
     assert together.modes["sketch+text"].ranks == apart.modes["sketch+text"].ranks[::2]
 
@@ -119,9 +123,9 @@ def test_results_of_other_models_and_settings_have_other_names(shapes: Dataset, 
     weighted = run("open", shapes, encoder, weights=Weights(sketch=0.7, text=0.3), seed=7)
     assert weighted.file_name(is_shipped=True) == f"shapes.open.tiny-{fingerprint}-sketch=0.7+text=0.3-seed7.json"
     task = make_task("open", shapes, splits=("gallery", "test"), distractors=())
-    both = evaluate(task, encoder, encoder.bundle.info, num_resamples=50)
+    both = evaluate(task, system(encoder), num_resamples=50)
     assert both.file_name(is_shipped=True) == f"shapes.open.tiny-{fingerprint}-gallery+test-with-none.json"
-    named = plain.model_copy(update={"model": plain.model.model_copy(update={"name": "../my model"})})
+    named = plain.model_copy(update={"system": plain.system.model_copy(update={"name": "../my model"})})
     assert named.file_name() == f"shapes.open..._my_model-{fingerprint}.json"
 
 
@@ -150,7 +154,7 @@ def test_result_survives_its_file(shapes: Dataset, encoder: Encoder, tmp_path: P
 
 def test_table_says_what_was_measured(shapes: Dataset, encoder: Encoder) -> None:
     table = run("open", shapes, encoder).table()
-    assert "shapes, protocol open: 12 queries for 6 photos in 12 pictures; model tiny 0" in table
+    assert "shapes, protocol open: 12 queries for 6 photos in 12 pictures; model tiny 0 (" in table
     assert "100.0 [54.1, 100.0]" in table
     assert "Chance: Acc@1 8.3 %" in table
     assert "Acc@1 by words alone cannot exceed 33.3 %" in table
@@ -185,7 +189,7 @@ class Constant:
 
 
 def test_constant_model_scores_nothing(shapes: Dataset, tiny_bundle: Bundle) -> None:
-    result = evaluate(make_task("open", shapes), Constant(0.1), tiny_bundle.info, num_resamples=50)
+    result = evaluate(make_task("open", shapes), system(Constant(0.1), tiny_bundle.info), num_resamples=50)
     for mode in result.modes.values():
         assert set(mode.ranks) == {12}
         assert mode.metrics["acc@10"].value == 0.0
@@ -194,7 +198,7 @@ def test_constant_model_scores_nothing(shapes: Dataset, tiny_bundle: Bundle) -> 
 
 def test_broken_model_is_refused(shapes: Dataset, tiny_bundle: Bundle) -> None:
     with pytest.raises(InputError, match="not finite"):
-        evaluate(make_task("open", shapes), Constant(float("nan")), tiny_bundle.info, num_resamples=50)
+        evaluate(make_task("open", shapes), system(Constant(float("nan")), tiny_bundle.info), num_resamples=50)
 
 
 def test_broken_picture_is_named(encoder: Encoder, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`stbir evaluate`: how well a model finds the one right picture, on a data set and by a protocol."""
+"""`stbir evaluate`: how well a system finds the one right picture, on a data set and by a protocol."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 import click
 
-from stbir.cli.output import JSON_OPTION, MODEL_OPTION, THREADS_OPTION, examples
+from stbir.cli.output import JSON_OPTION, MODEL_OPTION, THREADS_OPTION, examples, names
 
 PROTOCOL_NAMES = ("fg-sbir", "open", "stbir")
+GROUPS = ("category", "detail", "agreement")
+
+DATA_HELP = "A folder or zip with a manifest.jsonl, or a known data set, looked up in the folder named by STBIR_DATA."
 
 
 @click.command(
     epilog=examples(
         "stbir evaluate --data sketchy-125 --protocol open --out results/",
         "stbir evaluate --data samples/ --model runs/boots/bundle --json",
+        "stbir evaluate --data samples/ --corrupt wobble:3 --by agreement",
+        "stbir evaluate --data samples/ --write-task task/     # what somebody else's system must answer",
+        "stbir evaluate --data samples/ --run theirs.trec",
     )
 )
-@click.option(
-    "--data",
-    "where",
-    metavar="DATA",
-    required=True,
-    help="A folder or zip with a manifest.jsonl, or a known data set, looked up in the folder named by STBIR_DATA.",
-)
+@click.option("--data", "where", metavar="DATA", required=True, help=DATA_HELP)
 @click.option(
     "--protocol",
     type=click.Choice(PROTOCOL_NAMES),
@@ -51,7 +51,39 @@ PROTOCOL_NAMES = ("fg-sbir", "open", "stbir")
     metavar="PAIRS",
     help="How much each part counts, such as sketch=0.7,text=0.3; 1 each is the balance the model learned.",
 )
+@click.option(
+    "--system",
+    metavar="SYSTEM",
+    default="model",
+    show_default=True,
+    help="What is measured: model (the shipped one, or --model); mean, weighted=SHARE or rrf: the same model under "
+    "other rules of fusion; classic (edge directions and colour words), random; or MODULE:FUNCTION, a Python function.",
+)
+@click.option(
+    "--run",
+    "runs",
+    metavar="FILE",
+    multiple=True,
+    help="Measure somebody else's system by its ranked lists (JSONL, TREC or CSV, .gz too) for sketch+text; "
+    "sketch=FILE and text=FILE give the other ways of asking.",
+)
+@click.option(
+    "--corrupt", metavar="NAME:SEVERITY", help="Put a noise on all queries or pictures, such as wobble:3; 0 to 5."
+)
+@click.option("--noise-seed", metavar="N", type=int, default=0, show_default=True, help="Seed of the noise.")
+@click.option(
+    "--by",
+    type=click.Choice(GROUPS),
+    help="Also by groups: category; detail: how much is drawn; agreement: how alike people drew the same photo.",
+)
 @click.option("--seed", metavar="N", default=0, show_default=True, help="Seed of the bootstrap intervals.")
+@click.option(
+    "--write-task",
+    "task_folder",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Measure nothing; write queries.jsonl, gallery.jsonl and qrels.txt for somebody else's system.",
+)
 @click.option(
     "--out",
     metavar="DIR",
@@ -68,43 +100,65 @@ def evaluate(
     split: str,
     distractors: str,
     weights: str | None,
+    system: str,
+    runs: tuple[str, ...],
+    corrupt: str | None,
+    noise_seed: int,
+    by: str | None,
     seed: int,
+    task_folder: Path | None,
     out: Path | None,
     model_path: Path | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
-    """Measure a model on a data set.
+    """Measure a model, or any other system, on a data set.
 
     Asks every query by the drawing alone, by the words alone and by both, and prints Acc@1/5/10, MRR and median rank
     with 95 % intervals. Figures of different protocols cannot be compared.
     """
     from stbir.datasets import open_dataset
+    from stbir.evaluate import Noise, SystemFactory, make_task, run_system, write_task
     from stbir.evaluate import evaluate as measure
-    from stbir.evaluate import make_task
-    from stbir.model.bundle import Bundle
-    from stbir.model.encoder import Encoder
+    from stbir.evaluate.result import aligned
     from stbir.query import Weights
 
-    splits, searched = _names(split), _names(distractors)
-    given_weights = Weights.parse(weights) if weights else Weights()
-    bundle = Bundle.load(model_path)
-    task = make_task(protocol, open_dataset(where), splits=splits, distractors=searched)
-    result = measure(
-        task,
-        Encoder(bundle, threads),
-        bundle.info,
-        weights=given_weights,
-        seed=seed,
-        command=_command(task.data.name, protocol, split, distractors, weights, seed, model_path),
-        progress=_Progress(),
-    )
+    task = make_task(protocol, open_dataset(where), splits=names(split), distractors=names(distractors))
+    if corrupt:
+        task = task.with_noise(Noise.parse(corrupt, noise_seed))
+    if task_folder is not None:
+        write_task(task.with_noise(None), task_folder)
+        click.echo(f"wrote queries.jsonl, gallery.jsonl and qrels.txt into {task_folder}", err=True)
+        return
+    given_weights = Weights.parse(weights) if weights else None
+    factory = SystemFactory(model_path, threads=threads, weights=given_weights)
+    measured = run_system(list(runs)) if runs else factory.make(system)
+    options = {
+        "--model": None if model_path is None else portable(model_path),
+        "--split": split if split != "test" else None,
+        "--distractors": distractors if protocol == "open" and distractors != "gallery" else None,
+        "--weight": weights,
+        "--system": system if system != "model" and not runs else None,
+        "--corrupt": corrupt,
+        "--noise-seed": str(noise_seed) if corrupt and noise_seed else None,
+        "--seed": str(seed) if seed else None,
+    }
+    words = ["stbir", "evaluate", "--data", task.data.name, "--protocol", protocol]
+    words += [word for name, value in options.items() if value is not None for word in (name, value)]
+    words += [word for run in runs for word in ("--run", run)]
+    result = measure(task, measured, seed=seed, command=shlex.join(words), progress=StepBars())
     if out is not None:
-        click.echo(f"wrote {result.write(out, is_shipped=model_path is None)}", err=True)
-    click.echo(result.model_dump_json() if as_json else result.table())
+        is_shipped = model_path is None and system == "model" and not runs
+        click.echo(f"wrote {result.write(out, is_shipped=is_shipped)}", err=True)
+    if as_json:
+        click.echo(result.model_dump_json())
+        return
+    click.echo(result.table())
+    if by is not None:
+        click.echo("\n" + "\n".join(aligned(result.breakdown(by))))  # type: ignore[arg-type]
 
 
-class _Progress:
+class StepBars:
     """One bar on stderr for each of pictures, drawings and texts; none where stderr is not a terminal."""
 
     def __init__(self) -> None:
@@ -112,6 +166,7 @@ class _Progress:
         self._bar: Any = None
 
     def __call__(self, what: str, done: int, total: int) -> None:
+        """Show how far a step is."""
         from tqdm import tqdm
 
         if what != self._what:
@@ -122,29 +177,7 @@ class _Progress:
             self._bar.close()
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _command(
-    data: str, protocol: str, split: str, distractors: str, weights: str | None, seed: int, model_path: Path | None
-) -> str:
-    """The command line that repeats the evaluation, without the directories of this machine."""
-    words = ["stbir", "evaluate", "--data", data, "--protocol", protocol]
-    if model_path is not None:
-        words += ["--model", _portable(model_path)]
-    if split != "test":
-        words += ["--split", split]
-    if protocol == "open" and distractors != "gallery":
-        words += ["--distractors", distractors]
-    if weights:
-        words += ["--weight", weights]
-    if seed:
-        words += ["--seed", str(seed)]
-    return shlex.join(words)
-
-
-def _portable(path: Path) -> str:
+def portable(path: Path) -> str:
     """A path relative to the working directory if it lies below it, else its name alone."""
     here, place = Path.cwd().resolve(), path.resolve()
     return place.relative_to(here).as_posix() if place.is_relative_to(here) else place.name

@@ -105,3 +105,8 @@ def shown_bytes(number: int) -> str:
 def counted(number: int, thing: str) -> str:
     """A number with its noun, for example `1 picture`, `1,297 pictures`."""
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -11,81 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from stbir.datasets import Dataset, Row
 from stbir.errors import DatasetError, InputError
+from stbir.evaluate.task import Question, Task
 
 DEFAULT_SPLITS = ("test",)
 DISTRACTOR_SPLIT = "gallery"
-
-
-@dataclass(frozen=True)
-class Question:
-    """One query of a task.
-
-    Attributes:
-        row: The row it comes from.
-        target: Index of its one right picture in the task's gallery.
-        positions: Which of the row's drawings it shows; several are averaged. Empty without drawings.
-        text: Its words, or None.
-    """
-
-    row: Row
-    target: int
-    positions: tuple[int, ...]
-    text: str | None
-
-
-@dataclass(frozen=True, eq=False)
-class Task:
-    """Queries and the pictures they are asked of.
-
-    Attributes:
-        protocol: Which protocol made it.
-        data: The data set that loads its files.
-        gallery: Rows of the pictures that are searched, targets first.
-        questions: The queries.
-        by_category: Whether a query searches the pictures of its target's category only.
-        splits: Splits that are asked.
-        distractors: Splits that are only searched.
-        left_out: Why rows of the split gave no query, with how many.
-    """
-
-    protocol: str
-    data: Dataset
-    gallery: tuple[Row, ...]
-    questions: tuple[Question, ...]
-    by_category: bool
-    splits: tuple[str, ...]
-    distractors: tuple[str, ...]
-    left_out: dict[str, int]
-
-    @property
-    def has_sketches(self) -> bool:
-        """Whether every query has a drawing."""
-        return all(question.positions for question in self.questions)
-
-    @property
-    def has_texts(self) -> bool:
-        """Whether every query has words."""
-        return all(question.text for question in self.questions)
-
-    def pools(self) -> list[str]:
-        """For each picture of the gallery the name of the pool it is searched in."""
-        return [row.category or "" if self.by_category else "" for row in self.gallery]
-
-    def text_ceiling(self) -> float | None:
-        """Best Acc@1 that words alone can reach: photos with the same words in one pool cannot all come first."""
-        if not self.has_texts:
-            return None
-        pools = self.pools()
-        asked: dict[tuple[str, str], Counter[int]] = {}
-        for question in self.questions:
-            key = (pools[question.target], str(question.text))
-            asked.setdefault(key, Counter())[question.target] += 1
-        return sum(max(targets.values()) for targets in asked.values()) / len(self.questions)
-
 
 Protocol = Callable[[Dataset, Sequence[str], Sequence[str]], Task]
 
