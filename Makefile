@@ -11,10 +11,10 @@ CORE := $(VENV)/.installed-core
 DEV  := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint format bench clean
+.PHONY: help venv demo test check lint format bench experiments clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(DEV) ## make .venv with everything for development
 
@@ -40,6 +40,10 @@ bench: $(CORE) ## measure import, search and indexing times into benchmarks/resu
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/render.py
 
+experiments: $(DEV) ## measure every table and plot of docs/benchmarks.md (real data: STBIR_DATA; about an hour)
+	$(BIN)/python benchmarks/experiments.py
+	$(BIN)/python benchmarks/render.py
+
 clean: ## remove what the other targets made, .venv too
 	rm -rf $(VENV) demo-out dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
@@ -51,7 +55,7 @@ $(CORE): pyproject.toml | $(BIN)/python
 
 $(DEV): pyproject.toml constraints-cpu.txt | $(BIN)/python
 	@echo "installing stbir and everything its tests need into $(VENV) (about 2.5 GB)" >&2
-	$(PIP) install -c constraints-cpu.txt -e '.[dev,train,hub,synth,web]'
+	$(PIP) install -c constraints-cpu.txt -e '.[dev,train,hub,synth,report,web]'
 	@touch $(CORE) $@
 
 $(BIN)/python:

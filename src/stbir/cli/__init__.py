@@ -30,7 +30,8 @@ COMMANDS = {
     "data": "Build, check and describe data sets.",
     "synth": "Render the procedural sample pictures.",
     "train": "Train a model from a recipe.",
-    "evaluate": "Measure a model on a data set.",
+    "evaluate": "Measure a model, or any other system, on a data set.",
+    "experiment": "Compare systems: tables, plots and a report, with intervals.",
 }
 
 
