@@ -3,113 +3,97 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
-from stbir.evaluate import Evaluation
+from stbir.evaluate.experiments import Experiment, markdown_of, read_experiments
+from stbir.evaluate.experiments.pages import write_plots
+from stbir.evaluate.experiments.record import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
+PLOTS = ROOT / "docs" / "images" / "experiments"
 README = ROOT / "README.md"
-SHOWN = "sketchy-125.open.json"
-MEASURED_TIMES = ("evaluation-scale", "latency")
+SHOWN = "sketchy-125, protocol open"
 BEGIN, END = "<!-- figures made by benchmarks/render.py -->", "<!-- end of figures -->"
 
 HEAD = """# Benchmarks
 
-Made by `python benchmarks/render.py` from the files in `benchmarks/results`; do not edit by hand.
+Made by `python benchmarks/render.py` from the files in `benchmarks/results`; do not edit by hand. All tables and plots are
+measured anew by `make experiments`, times by `make bench`. [evaluation.md](evaluation.md) explains protocols, figures and
+systems, [corruptions.md](corruptions.md) the noises.
 
 Every query is asked three times: by the drawing alone, by the words alone, and by both. One picture is right; its rank
-is counted in the whole gallery, ties against the system. Protocols:
+is counted in the whole gallery, ties against the system. Figures of different protocols cannot be compared.
 
-| protocol | a query is | searched are |
-|---|---|---|
-| `open` | every test drawing, with its photo's words | all test photos and every distractor |
-| `fg-sbir` | every test drawing, with its photo's words | the test photos of its category |
-| `stbir` | every test photo: its words and the mean of its drawings | all test photos |
-
-Figures of different protocols cannot be compared.
+| data set | what it is |
+|---|---|
+| `samples` | the 640 rendered pictures that ship with stbir, 40 of them asked for |
+| `stbir-synth-s`, `-c`, `-d` | 1,000 rendered shoes, chairs, and bags, lamps and mugs each, in blocks of twins: four shapes times four colourings, one drawing each (`stbir synth render`, see benchmarks/experiments.py) |
+| `sketchy-125` | 647 hand drawings of 125 photos of 125 categories, and 1,172 photos that only distract |
+| `chairv2-sketches` | 94 hand drawings of 30 chairs among IKEA's articles; the shipped model has learned from photos of these 30 (see its model.json) |
+| `shoev2-photos` | 200 shoes with their captions; no drawings |
+| `qmul-v1-sketch-edge` | hand drawings of shoes, chairs and handbags; searched are the edge maps of their photos |
 """
 
 
 def main() -> None:
-    """Write the page, and the short table in the README."""
+    """Write the page, its plots, and the short table in the README."""
     PAGE.parent.mkdir(parents=True, exist_ok=True)
+    if PLOTS.exists():
+        shutil.rmtree(PLOTS)
+    write_plots(read_experiments(RESULTS / "experiments"), PLOTS)
     PAGE.write_text(page(RESULTS), encoding="utf-8")
     README.write_text(with_figures(README.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")
 
 
 def with_figures(text: str, results: Path) -> str:
-    """The README with its short table made anew, from the result file `SHOWN`."""
-    if not (results / SHOWN).exists():
+    """The README with its short table made anew, from the table `SHOWN` of the main experiment."""
+    path = results / "experiments" / "main.json"
+    found = [table for table in Experiment.read(path).tables if table.title.startswith(SHOWN)] if path.exists() else []
+    if not found:
         return text
-    evaluation = Evaluation.read(results / SHOWN)
-    data = evaluation.data
-    head, *rows = [[row[0], row[1], row[3], row[4]] for row in evaluation.rows()]
-    table = "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
-    lead = (
-        f"{data.num_queries:,} real drawings of {data.num_photos:,} photos and a few words each, searched among "
-        f"{data.num_pictures:,} photos ({data.name}, test split); in brackets 95 % intervals by photo:"
-    )
+    table = found[0]
+    places = [[column.name for column in table.columns].index(name) for name in ("query", "Acc@1 %", "Acc@10 %", "MRR")]
+    words = [row for row in table.words() if row[0] in ("system", table.rows[0][0])]
+    head, *rows = [[row[place] for place in places] for row in words]
+    lines = "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n{lead}\n\n{table}\n{END}{after}"
+    return f"{before}{BEGIN}\n{_lead(table)}\n\n{lines}\n{END}{after}"
+
+
+def _lead(table: Table) -> str:
+    return (
+        f"Real drawings and a few words each ({table.title}); in brackets 95 % intervals by photo, ties count as lost:"
+    )
 
 
 def page(results: Path) -> str:
     """The page as Markdown, from the result files of a folder."""
     parts = [HEAD]
-    files = [path for path in sorted(results.glob("*.json")) if path.stem not in MEASURED_TIMES]
-    evaluations = [(path, Evaluation.read(path)) for path in files]
-    if evaluations:
-        parts.append("## Finding the right picture\n")
-        parts.extend(section(path, evaluation) for path, evaluation in evaluations)
-    if (results / "latency.json").exists():
-        parts.append(latency(json.loads((results / "latency.json").read_text(encoding="utf-8"))))
+    parts += [markdown_of(each, "images/experiments") for each in read_experiments(results / "experiments")]
+    times = [("latency", latency), ("evaluation-scale", evaluation_scale)]
+    found = [(render, results / f"{name}.json") for name, render in times if (results / f"{name}.json").exists()]
+    if found:
+        parts.append("## Time and size\n")
+    parts += [render(json.loads(path.read_text(encoding="utf-8"))) for render, path in found]
     return "\n".join(parts)
-
-
-def section(path: Path, evaluation: Evaluation) -> str:
-    """Table, notes and provenance of one evaluation."""
-    data, model = evaluation.data, evaluation.model
-    head, *rows = evaluation.rows()
-    splits = ", ".join(data.splits)
-    made_with = f"stbir {evaluation.stbir_version}; `benchmarks/results/{path.name}`"
-    notes = "\n".join(f"- {note}" for note in evaluation.notes())
-    weights = ", ".join(f"{name} {weight:g}" for name, weight in evaluation.settings.weights.items())
-    return f"""### {data.name}, protocol `{evaluation.protocol}`
-
-{data.num_queries:,} queries for {data.num_photos:,} photos (split {splits}), {data.num_pictures:,} pictures.
-
-| {" | ".join(head)} |
-|{"---|" * len(head)}
-{chr(10).join(f"| {' | '.join(row)} |" for row in rows)}
-
-{notes}
-- Model {model.name} {model.version}, fingerprint `{model.fingerprint[:12]}`; weights {weights};
-  data `{data.sha256[:12]}`; {made_with}.
-
-```
-{evaluation.command} --out benchmarks/results
-```
-"""
 
 
 def latency(found: dict[str, Any]) -> str:
     """Table of times and sizes."""
     machine, model = found["machine"], found["model"]
-    busy = "" if machine["load_before"] is None else f", load {machine['load_before']} before"
 
     def times(name: str) -> str:
         measured = found[name]
         slow = f"{measured['p99']:,.1f} ms" if "p99" in measured else f"max {measured['max']:,.1f} ms"
         return f"{measured['p50']:,.1f} ms | {slow} | {measured['n']}"
 
-    return f"""## Time and size
-
-{found["num_pictures"]:,} sample pictures, model {model["name"]} {model["version"]} ({model["megabytes"]} MB);
-{machine["processor"]}, {machine["cores"]} cores{busy}.
+    return f"""{found["num_pictures"]:,} sample pictures, model {model["name"]} {model["version"]} ({model["megabytes"]} MB);
+{_machine(machine)}.
 
 | | p50 | p99 | n |
 |---|---|---|---|
@@ -127,6 +111,32 @@ def latency(found: dict[str, Any]) -> str:
 make bench
 ```
 """
+
+
+def evaluation_scale(found: dict[str, Any]) -> str:
+    """Table of what evaluation itself takes."""
+    rows = [
+        f"| {name} | {case['seconds']:,.1f} s | {case['peak_megabytes']:,.0f} MB |"
+        for name, case in found["cases"].items()
+    ]
+    same = "The ranks are the same" if found["same_ranks"] else "THE RANKS DIFFER"
+    return f"""**Evaluation at scale**: {found["num_queries"]:,} queries in {found["num_pictures"]:,} pictures of {found["dims"]} dimensions
+({found["gallery_megabytes"]:,.0f} MB of vectors); {_machine(found["machine"])}. {same} for every size of the blocks, a shuffled gallery, a
+gallery in a file and other settings of the BLAS.
+
+| case | time | peak memory, vectors included |
+|---|---|---|
+{chr(10).join(rows)}
+
+```
+python benchmarks/evaluation_scale.py
+```
+"""
+
+
+def _machine(machine: dict[str, Any]) -> str:
+    busy = "" if machine["load_before"] is None else f", load {machine['load_before']} before"
+    return f"{machine['processor']}, {machine['cores']} cores{busy}"
 
 
 if __name__ == "__main__":

@@ -13,10 +13,8 @@ from types import ModuleType
 import pytest
 
 from shapes_dataset import write_shapes
-from stbir.datasets import open_dataset
-from stbir.evaluate import evaluate, make_task
+from stbir.evaluate.experiments import EXPERIMENTS, ExperimentSettings, Runner
 from stbir.model.bundle import Bundle
-from stbir.model.encoder import Encoder
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -123,18 +121,22 @@ LATENCY = {
 
 
 def test_page_shows_every_result(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    task = make_task("open", open_dataset(write_shapes(tmp_path / "shapes")))
-    command = "stbir evaluate --data shapes --protocol open"
-    result = evaluate(task, Encoder(tiny_bundle, 1), tiny_bundle.info, num_resamples=50, command=command)
-    result.write(tmp_path / "results")
+    shapes = write_shapes(tmp_path / "shapes")
+    settings = ExperimentSettings.model_validate({"data": (str(shapes),), "num_resamples": 50})
+    found = EXPERIMENTS["main"](Runner.make(settings, model=tiny_bundle.path, is_quiet=True), "the command")
+    found.write(tmp_path / "results" / "experiments" / "main.json")
     (tmp_path / "results" / "latency.json").write_text(json.dumps(LATENCY))
+    scale = (ROOT / "benchmarks" / "results" / "evaluation-scale.json").read_text()
+    (tmp_path / "results" / "evaluation-scale.json").write_text(scale)
     page = load("benchmarks/render.py").page(tmp_path / "results")
-    assert "### shapes, protocol `open`" in page
-    assert "| sketch+text | 100.0 [54.1, 100.0] |" in page
-    assert f"{command} --out benchmarks/results" in page
+    assert "**shapes, protocol open: 12 queries for 6 photos, 12 pictures**" in page
+    assert "| tiny | sketch+text | 100.0 [54.1, 100.0] |" in page
+    assert "```\nthe command\n```" in page
+    assert "(images/experiments/main-shapes-open.svg)" in page
     assert "| warm search: both | 12.3 ms | 23.4 ms | 70 |" in page
     assert "new process, files cached | 1,100.0 ms | max 1,234.5 ms | 7 |" in page
     assert "no extras): 604 MB" in page
+    assert "10,000 queries in 100,000 pictures of 256 dimensions" in page
 
 
 def test_few_times_have_a_maximum_and_no_percentile() -> None:
@@ -154,3 +156,8 @@ def test_page_is_up_to_date() -> None:
     assert render.PAGE.read_text(encoding="utf-8") == render.page(render.RESULTS), "run python benchmarks/render.py"
     readme = render.README.read_text(encoding="utf-8")
     assert readme == render.with_figures(readme, render.RESULTS), "run python benchmarks/render.py"
+
+
+def test_every_plot_of_the_page_is_there() -> None:
+    plots = re.findall(r"\((images/experiments/[^)]+)\)", (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8"))
+    assert [plot for plot in plots if not (ROOT / "docs" / plot).exists()] == []

@@ -1,0 +1,55 @@
+"""Measure every table and plot of docs/benchmarks.md: render the synthetic sets if need be, run all experiments.
+
+What was measured is kept in runs/experiments, so a second call goes on where the first stopped. Results go to
+benchmarks/results/experiments. Needs the development install and the real data sets (STBIR_DATA).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from stbir.cli import main as stbir
+from stbir.evaluate.experiments import EXPERIMENTS
+from stbir.synth import build_dataset
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = Path("benchmarks/results/experiments")
+CACHE = Path("runs/experiments")
+SYNTH = {
+    "stbir-synth-s": (930_001, ("shoe",)),
+    "stbir-synth-c": (930_002, ("chair",)),
+    "stbir-synth-d": (930_003, ("bag", "lamp", "mug")),
+}
+NUM_OBJECTS = 1000
+# Robustness is one noise after the other on every drawing: one real set. Only strokes that people drew in their order,
+# not those traced from pictures, show how an unfinished drawing fares.
+OWN_OPTIONS = {
+    "ablation": ["--system", "model", "--system", "mean", "--system", "weighted=0.5", "--system", "rrf"],
+    "significance": ["--system", "model", "--system", "mean", "--system", "weighted=0.5", "--system", "rrf"],
+    "robustness": ["--data", "sketchy-125", "--noise", "all"],
+    "partial": ["--data", "chairv2-sketches,split=train+val+test", "--data", "sketchy-125"],
+}
+
+
+def main() -> int:
+    """Run the experiments that are named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="which experiments; all if none is named")
+    names = parser.parse_args().names or list(EXPERIMENTS)
+    if unknown := set(names) - set(EXPERIMENTS):
+        parser.error(f"no experiment {', '.join(sorted(unknown))}: choose from {', '.join(EXPERIMENTS)}")
+    for name, (seed, families) in SYNTH.items():
+        print(f"{name}: {NUM_OBJECTS} objects", file=sys.stderr)
+        build_dataset(ROOT / "runs" / name, NUM_OBJECTS, seed=seed, drawings_per_object=1, families=families)
+    for name in names:
+        config = "benchmarks/main.toml" if name == "main" else "benchmarks/curves.toml"
+        given = ["experiment", name, "--config", config, *OWN_OPTIONS.get(name, [])]
+        if code := stbir([*given, "--out", str(RESULTS), "--cache", str(CACHE)]):
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
