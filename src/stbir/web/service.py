@@ -95,10 +95,8 @@ class Service:
         """
         limits = self.settings.limits
         if asked.top > limits.max_top or asked.offset > limits.max_offset:
-            raise Problem(
-                422,
-                f"top={asked.top} and offset={asked.offset} may be {limits.max_top} and {limits.max_offset} at most",
-            )
+            most = f"{limits.max_top} and {limits.max_offset}"
+            raise Problem(422, f"top={asked.top} and offset={asked.offset} are too large: at most {most}")
         if asked.where is not None and len(asked.where) > limits.max_characters:
             raise Problem(422, f"where has more than the {limits.max_characters:,} characters allowed: write less")
         with self.searches.entered():
