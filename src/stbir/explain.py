@@ -8,6 +8,7 @@ covered pictures serves drawing, words and example alike. Must not import PyTorc
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
@@ -26,7 +27,7 @@ from stbir.searcher import EncodedQuery, Searcher
 from stbir.strokes import Sketch, rasterize
 
 CELLS = 6
-COVER = 1.3
+COVER = 2.0
 EDGE = 0.15
 MAX_GROUPS = 16
 LEAST_FALL = 1e-3
@@ -115,7 +116,7 @@ def explain_encoded(
     spans = [] if text is None else [found.span() for found in WORD.finditer(text)]
     words, strokes = _groups(len(spans)), _groups(0 if sketch is None else len(sketch.strokes))
     texts = [_without_words(text or "", spans[group.start : group.stop]) for group in words]
-    drawings = [] if sketch is None else _without_strokes(encoder, sketch, strokes)
+    drawings: Any = [] if sketch is None else _without_strokes(encoder, sketch, strokes)
     cover, covers, shape = _coverer(encoder, picture)
     run: Callable[..., Iterable[Vectors]] = map if pool is None else pool.map
     of_pictures = run(cover, _chunks(covers, PICTURES_PER_RUN))
@@ -137,7 +138,7 @@ def explain_encoded(
         score=float(scores(query.vector, pictures[:1])[0]),
         parts=parts,
         heatmaps={
-            name: np.maximum(_shares(values[0] - values[1:]), 0).reshape(shape) for name, values in similarities.items()
+            name: _shares(np.maximum(values[0] - values[1:], 0)).reshape(shape) for name, values in similarities.items()
         },
         words=tuple(
             Word((text or "")[start:end], start, end, weight)
@@ -225,7 +226,7 @@ def _without_strokes(encoder: Encoder, sketch: Sketch, groups: Sequence[range]) 
 def _groups(number: int) -> list[range]:
     """Cut a sequence into at most `MAX_GROUPS` runs of neighbours, nearly equal in length."""
     ends = np.linspace(0, number, min(number, MAX_GROUPS) + 1).round().astype(int).tolist()
-    return [range(start, end) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+    return [range(start, end) for start, end in itertools.pairwise(ends)]
 
 
 def _shares(falls: Vectors) -> Vectors:
