@@ -135,7 +135,23 @@ async def examples(service: TheService) -> Response:
     return answer(await service.examples())
 
 
-@router.post("/api/search", response_model=SearchOut, openapi_extra=takes(SearchIn), tags=["search"])
+async def room_for_search(service: TheService) -> None:
+    """Send a search away before its body is read, where it could not be answered."""
+    service.searches.check()
+
+
+async def room_for_explanation(service: TheService) -> None:
+    """The same for a question why."""
+    service.explanations.check()
+
+
+@router.post(
+    "/api/search",
+    response_model=SearchOut,
+    openapi_extra=takes(SearchIn),
+    tags=["search"],
+    dependencies=[Depends(room_for_search)],
+)
 async def search(request: Request, asked: SearchBody, service: TheService) -> Response:
     """Find pictures by a drawing, words, an example, or all together."""
     request.state.words = {"text": asked.text, "not": asked.negative}
@@ -143,7 +159,13 @@ async def search(request: Request, asked: SearchBody, service: TheService) -> Re
     return answer(await service.search(asked, shows_pictures=is_page))
 
 
-@router.post("/api/explain", response_model=ExplainOut, openapi_extra=takes(ExplainIn), tags=["search"])
+@router.post(
+    "/api/explain",
+    response_model=ExplainOut,
+    openapi_extra=takes(ExplainIn),
+    tags=["search"],
+    dependencies=[Depends(room_for_explanation)],
+)
 async def explain(request: Request, asked: ExplainBody, service: TheService) -> Response:
     """Say which places of a picture, which words and which strokes its score rests on."""
     request.state.words = {"text": asked.text, "not": asked.negative}

@@ -125,7 +125,7 @@ class Service:
             question = await self.reader.read(asked)
             between = time.perf_counter()
             state = self.live.state
-            where = condition(asked.where, asked.filters, state)
+            where = condition(asked.where, asked.filters, state, shows_paths=self.settings.shows_paths)
             page = Page.empty()
             if state.searcher is not None:
                 query = state.searcher.fuse(question.parts, question.weights, question.negative)
@@ -200,6 +200,7 @@ class Service:
             FolderOut(id=each, name=path.name or str(path), num_pictures=counts[path])
             for each, path in state.folders.items()
         ]
+        columns = [name for name in COLUMNS if settings.shows_paths or name not in ("path", "root")]
         return GalleryOut(
             name=info.path.name,
             num_pictures=info.num_pictures,
@@ -210,7 +211,7 @@ class Service:
             folders=folders,
             version=state.token,
             line_width_share=sketch.line_width_px / (sketch.size_px * (1 - 2 * sketch.margin)),
-            filters=FilterChoices(folders=folders, columns=list(COLUMNS)),
+            filters=FilterChoices(folders=folders, columns=columns),
             limits=LimitsOut(**settings.limits.model_dump(include=set(LimitsOut.model_fields))),
             is_writable=settings.is_writable,
             auth=bool(settings.keys),
