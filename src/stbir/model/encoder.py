@@ -52,11 +52,12 @@ class Encoder:
         self._sessions: dict[str, Any] = {}
         self._tokenizer: Any = None
 
-    def load_image(self, path: str | os.PathLike[str] | bytes) -> Image:
+    def load_image(self, path: str | os.PathLike[str] | bytes, *, max_pixels: int | None = None) -> Image:
         """Decode a picture file at a size that is ample for the image tower and for a thumbnail.
 
         Args:
             path: The file, or the content of one.
+            max_pixels: Larger pictures are refused before they are decoded; None takes the limit of `load_picture`.
 
         Returns:
             The picture, upright, RGB.
@@ -64,9 +65,10 @@ class Encoder:
         Raises:
             ImageError: It cannot be decoded.
         """
-        from stbir.images import load_picture
+        from stbir.images import MAX_PIXELS, load_picture
 
-        return load_picture(path, max_side_px=max(MIN_SIDE_PX, 2 * self.bundle.info.image.size_px))
+        side_px = max(MIN_SIDE_PX, 2 * self.bundle.info.image.size_px)
+        return load_picture(path, max_side_px=side_px, max_pixels=MAX_PIXELS if max_pixels is None else max_pixels)
 
     def encode_images(self, pictures: Sequence[Image | NDArray[np.uint8]]) -> Vectors:
         """Encode pictures as gallery vectors.
@@ -92,11 +94,34 @@ class Encoder:
         sketch_space = np.empty((len(pictures), dims.sketch), np.float32)
         text_space = np.empty((len(pictures), dims.text), np.float32)
         for rows, batch in _batches(pictures, self.batch_size):
-            feeds = {"pixels": self.image_input(batch)}
-            sketch_space[rows], text_space[rows] = self._run(
-                "image", feeds, {"sketch_space": dims.sketch, "text_space": dims.text}
-            )
+            sketch_space[rows], text_space[rows] = self.encode_pixels(self.image_input(batch))
         return sketch_space, text_space
+
+    def encode_pixels(self, pixels: Vectors) -> tuple[Vectors, Vectors]:
+        """Encode pictures that are prepared already, as one batch.
+
+        Args:
+            pixels: [B, 3, S, S], as `image_input` makes them.
+
+        Returns:
+            Sketch space [B, Ds] and text space [B, Dt], each with unit rows.
+        """
+        dims = self.bundle.info.dims
+        outputs = {"sketch_space": dims.sketch, "text_space": dims.text}
+        sketch_space, text_space = self._run("image", {"pixels": pixels}, outputs)
+        return sketch_space, text_space
+
+    def encode_ink(self, ink: Vectors) -> Vectors:
+        """Encode drawings that are rasterised already, as one batch.
+
+        Args:
+            ink: [B, 1, S, S], as `sketch_input` makes it.
+
+        Returns:
+            [B, Ds], unit rows.
+        """
+        (vectors,) = self._run("sketch", {"ink": ink}, {"sketch_space": self.bundle.info.dims.sketch})
+        return vectors
 
     def encode_sketches(self, sketches: Sequence[Sketch]) -> Vectors:
         """Encode drawings.
