@@ -15,7 +15,7 @@ from typing import Self
 
 from stbir.errors import GalleryError, QueryError
 from stbir.files import is_gone
-from stbir.gallery.catalogue import Entry, IndexReport, ModelMark
+from stbir.gallery.catalogue import Entry, IndexReport, ModelMark, Picture
 from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Progress
 from stbir.gallery.lock import writer_lock
 from stbir.gallery.scan import is_below
@@ -214,9 +214,26 @@ class Gallery:
                 self._searcher, self._token = Searcher(encoder, index), token
             return self._searcher
 
+    def encoder(self) -> Encoder:
+        """The model that made the gallery's vectors.
+
+        Raises:
+            ModelMismatchError: The gallery was made with another model.
+        """
+        return self._checked_encoder(self._refreshed())
+
     def entries(self) -> list[Entry]:
         """The whole catalogue, in order of path."""
         return read_catalogue(self._existing())
+
+    def pictures(self, ids: Sequence[str]) -> dict[str, Picture]:
+        """Entries, vectors and thumbnails by id; ids that the gallery does not know are left out."""
+        return self._existing().table.pictures(ids)
+
+    def token(self) -> str:
+        """Name of the gallery's present state; changes with every commit of any process."""
+        store = self._existing()
+        return f"{store.metadata.id[:8]}-{store.table.token()}"
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """JPEG thumbnails by id; ids that the gallery does not know are left out."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from stbir.errors import QueryError
 from stbir.gallery.catalogue import Vectors
-from stbir.gallery.index import VectorIndex
+from stbir.gallery.index import Neighbours, VectorIndex
 from stbir.model.encoder import Encoder
 from stbir.model.fusion import compose, part_scores
 from stbir.query import Hit, Query, Weights
@@ -54,6 +54,35 @@ class EncodedQuery:
     parts: dict[str, Vectors]
 
 
+@dataclass(frozen=True)
+class Found(Neighbours):
+    """The nearest pictures, best first, with the similarity of each part.
+
+    Attributes:
+        parts: For each given part [K], its cosine alone.
+    """
+
+    parts: dict[str, Vectors]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def hit(self, row: int, rank: int | None = None) -> Hit:
+        """One row as a hit.
+
+        Args:
+            row: Which one, from 0.
+            rank: Its place; None takes the row's own.
+        """
+        return Hit(
+            rank=row + 1 if rank is None else rank,
+            id=self.entries[row].id,
+            path=Path(self.entries[row].path),
+            score=float(self.scores[row]),
+            parts={name: float(values[row]) for name, values in self.parts.items()},
+        )
+
+
 class Searcher:
     """Answers queries with one model over one index; safe to share between threads.
 
@@ -85,8 +114,47 @@ class Searcher:
         if query.image is not None:
             parts["image"] = self.encoder.encode_images([self.encoder.load_image(query.image)])[0]
         negative = None if query.negative is None else encoded[query.negative]
+        return self.fuse(parts, query.weights, negative)
+
+    def fuse(self, parts: Mapping[str, Vectors], weights: Weights, negative: Vectors | None = None) -> EncodedQuery:
+        """Join parts that are encoded already; changing the weights runs no tower.
+
+        Args:
+            parts: Unit vectors of the given parts: sketch [Ds], text [Dt], image [D].
+            weights: How much each part counts.
+            negative: [Dt], unit: the words that should not match.
+
+        Returns:
+            The query as vectors.
+
+        Raises:
+            QueryError: The weights of the given parts add up to 0.
+        """
         info = self.encoder.bundle.info
-        return EncodedQuery(compose(info.dims, info.fusion.scale, query.weights, negative=negative, **parts), parts)
+        vector = compose(info.dims, info.fusion.scale, weights, negative=negative, **parts)
+        return EncodedQuery(vector, dict(parts))
+
+    def find(self, query: EncodedQuery, top: int = 10, *, where: str | None = None) -> Found:
+        """Find the pictures nearest to an encoded query.
+
+        Args:
+            query: From `encode` or `fuse`.
+            top: How many at most.
+            where: SQL condition over the catalogue's columns; only pictures that fulfil it are found.
+
+        Returns:
+            What was found, best first.
+
+        Raises:
+            QueryError: `top` or `where` cannot be used.
+        """
+        if top < 1:
+            raise QueryError(f"top={top} is out of range: ask for 1 hit or more")
+        if where is not None and not where.strip():
+            raise QueryError('the filter is empty: write a condition such as "width >= 800" or leave it out')
+        near = self.index.search(query.vector, top, where)
+        parts = part_scores(self.encoder.bundle.info.dims, near.vectors, **query.parts)
+        return Found(near.entries, near.vectors, near.scores, parts)
 
     def search(
         self, query: Query, top: int = 10, *, where: str | None = None, min_score: float | None = None
@@ -105,26 +173,11 @@ class Searcher:
         Raises:
             QueryError: `top` or `where` cannot be used.
         """
-        if top < 1:
-            raise QueryError(f"top={top} is out of range: ask for 1 hit or more")
-        if where is not None and not where.strip():
-            raise QueryError('the filter is empty: write a condition such as "width >= 800" or leave it out')
         started = time.perf_counter()
         encoded = self.encode(query)
         between = time.perf_counter()
-        found = self.index.search(encoded.vector, top, where)
-        parts = part_scores(self.encoder.bundle.info.dims, found.vectors, **encoded.parts)
-        hits = [
-            Hit(
-                rank=row + 1,
-                id=entry.id,
-                path=Path(entry.path),
-                score=float(found.scores[row]),
-                parts={name: float(values[row]) for name, values in parts.items()},
-            )
-            for row, entry in enumerate(found.entries)
-            if min_score is None or found.scores[row] >= min_score
-        ]
+        found = self.find(encoded, top, where=where)
+        hits = [found.hit(row) for row in range(len(found)) if min_score is None or found.scores[row] >= min_score]
         ended = time.perf_counter()
         return Answer(hits, encode_ms=(between - started) * 1e3, search_ms=(ended - between) * 1e3)
 

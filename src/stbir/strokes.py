@@ -18,7 +18,7 @@ from PIL import Image
 
 from stbir.errors import ImageError, SketchError
 from stbir.files import read_regular_file
-from stbir.images import load_picture, to_rgb
+from stbir.images import MAX_PIXELS, load_picture, to_rgb
 from stbir.raster import draw_polylines
 from stbir.simplify import simplified
 from stbir.stroke_json import MAX_POINTS, MAX_STROKES, Strokes, read_quickdraw, read_strokes, rounded
@@ -167,8 +167,12 @@ class Sketch:
             raise SketchError(f"{os.fspath(path)}: {error}") from None
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> Sketch:
+    def from_bytes(cls, content: bytes, *, max_pixels: int = MAX_PIXELS) -> Sketch:
         """Read the content of a drawing file of any kind that `load` knows.
+
+        Args:
+            content: The file's bytes.
+            max_pixels: Larger pictures are refused before they are decoded.
 
         Raises:
             SketchError: It is none of these, or over the limits.
@@ -179,7 +183,7 @@ class Sketch:
             return cls._from_json_file(content)
         if start == b"<":
             return cls.from_svg(content)
-        return cls.from_raster(load_picture(content, max_side_px=_MAX_TRACED_SIDE_PX))
+        return cls.from_raster(load_picture(content, max_side_px=_MAX_TRACED_SIDE_PX, max_pixels=max_pixels))
 
     @classmethod
     def _from_json_file(cls, content: bytes) -> Sketch:

@@ -52,11 +52,12 @@ class Encoder:
         self._sessions: dict[str, Any] = {}
         self._tokenizer: Any = None
 
-    def load_image(self, path: str | os.PathLike[str] | bytes) -> Image:
+    def load_image(self, path: str | os.PathLike[str] | bytes, *, max_pixels: int | None = None) -> Image:
         """Decode a picture file at a size that is ample for the image tower and for a thumbnail.
 
         Args:
             path: The file, or the content of one.
+            max_pixels: Larger pictures are refused before they are decoded; None takes the limit of `load_picture`.
 
         Returns:
             The picture, upright, RGB.
@@ -64,9 +65,10 @@ class Encoder:
         Raises:
             ImageError: It cannot be decoded.
         """
-        from stbir.images import load_picture
+        from stbir.images import MAX_PIXELS, load_picture
 
-        return load_picture(path, max_side_px=max(MIN_SIDE_PX, 2 * self.bundle.info.image.size_px))
+        side_px = max(MIN_SIDE_PX, 2 * self.bundle.info.image.size_px)
+        return load_picture(path, max_side_px=side_px, max_pixels=MAX_PIXELS if max_pixels is None else max_pixels)
 
     def encode_images(self, pictures: Sequence[Image | NDArray[np.uint8]]) -> Vectors:
         """Encode pictures as gallery vectors.
