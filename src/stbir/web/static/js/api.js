@@ -133,6 +133,9 @@ export const thumbnailUrl = (id) => `api/thumbnails/${encodeURIComponent(id)}`;
 /** @param {string} id */
 export const imageUrl = (id) => `api/images/${encodeURIComponent(id)}`;
 
+/** The file itself, as a download. @param {string} id */
+export const originalUrl = (id) => `${imageUrl(id)}/original`;
+
 /**
  * @param {string} path
  * @param {{method?: string, body?: Body, signal?: AbortSignal, key?: string}} options

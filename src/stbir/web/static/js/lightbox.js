@@ -3,7 +3,7 @@
  * its neighbours. Fires `similar` and `trace` with `detail.hit`.
  */
 
-import { imageUrl, thumbnailUrl } from './api.js';
+import { imageUrl, originalUrl, thumbnailUrl } from './api.js';
 import { copyText, h, icon } from './dom.js';
 import { partList, shareBar } from './results.js';
 import { paintHeat, strokePicture, wordLine } from './why.js';
@@ -11,6 +11,8 @@ import { paintHeat, strokePicture, wordLine } from './why.js';
 /** @typedef {import('./api.js').Hit} Hit */
 /** @typedef {import('./api.js').Reason} Reason */
 
+/** A small picture is not blown up to a blur. */
+const MOST_ENLARGED = 2.4;
 /** @type {{view: View, label: string, colour: string}[]} */
 const VIEWS = [
   { view: 'picture', label: 'Picture', colour: '' },
@@ -131,7 +133,7 @@ export class Lightbox extends EventTarget {
       action('similar', 'More like this', tell('similar')),
       action('pen', 'Draw over this', tell('trace')),
       action('copy', 'Copy path', () => void copyText(hit.path, 'Path copied')),
-      h('a', { class: 'secondary', href: imageUrl(hit.id), download: hit.name }, icon('save'), 'Download'),
+      h('a', { class: 'secondary', href: originalUrl(hit.id), download: hit.name }, icon('save'), 'Download'),
     );
   }
 
@@ -145,7 +147,6 @@ export class Lightbox extends EventTarget {
       Size: `${info.width} × ${info.height} px`,
       File: `${bytes(info.num_bytes)}`,
       Changed: info.modified ? new Date(info.modified).toLocaleString() : '',
-      Folder: info.folder?.name ?? info.folder ?? '',
       Path: info.path ?? hit.path,
       Id: info.id,
     };
@@ -158,7 +159,7 @@ export class Lightbox extends EventTarget {
   async #loadReason(hit) {
     const { signal } = this.#loading;
     try {
-      const reason = await this.service.explain({ ...this.query.toBody(), id: hit.id }, signal);
+      const reason = await this.service.explain({ ...this.query.toQuestion(), id: hit.id }, signal);
       if (signal.aborted) return;
       this.#reason = reason;
       this.#showWhy();
@@ -215,6 +216,7 @@ export class Lightbox extends EventTarget {
   #fitFrame(hit) {
     const [width, height] = [hit.width || 1, hit.height || 1];
     this.frame?.style.setProperty('--shape', String(width / height));
+    this.frame?.style.setProperty('--widest', `${MOST_ENLARGED * width}px`);
   }
 
   #missing() {

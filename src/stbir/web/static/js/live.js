@@ -1,6 +1,7 @@
 /**
- * Searching while one draws: requests are put off a moment so that a line makes a few of them, not hundreds; the one
- * under way is given up for a newer one; an answer that comes late is dropped by its number. Knows no page.
+ * Searching while one draws: requests are put off a moment so that a line makes a few of them, not hundreds. One is under
+ * way at a time; a newer question waits for it a little, then it is given up. An answer that comes late is dropped by its
+ * number. Knows no page.
  *
  * Events: `busy`, `answer` (`detail.answer`, `detail.isMore`), `failure` (`detail.error`), `nothing` for an empty query.
  */
@@ -15,15 +16,18 @@ import { ServiceError } from './api.js';
 export const PAGE_SIZE = 24;
 /** Milliseconds to wait for more before asking. */
 const PAUSE = { ink: 50, typing: 110, now: 0 };
-/** While changes go on without a pause, ask this often: never more than the service keeps up with. */
+/** While changes go on without a pause, ask this often. */
 const LONGEST_PAUSE_MS = 160;
+/** So long an answer under way may still come in before it is given up for a newer question. */
+const PATIENCE_MS = 250;
 
 export class LiveSearch extends EventTarget {
   #sequence = 0;
-  #shown = 0;
   #timer = 0;
   #waitingSince = 0;
-  #took = 0;
+  #startedAt = 0;
+  /** When a question that waits for an answer under way wanted to be asked; 0 for none. */
+  #dueAt = 0;
   #asked = '';
   /** @type {number | null} */
   #nextOffset = null;
@@ -41,26 +45,39 @@ export class LiveSearch extends EventTarget {
     return this.#nextOffset !== null;
   }
 
-  /** Number of the answer shown. */
-  get shown() {
-    return this.#shown;
+  /** Whether what is shown is not yet the answer to what is asked. */
+  get isWaiting() {
+    return this.#timer !== 0 || this.#underWay !== null;
   }
 
   /** Something changed. @param {Pace} pace */
   changed(pace) {
+    if (pace === 'now' && !this.currentBody()) {
+      this.ask();
+      return;
+    }
     const now = performance.now();
     this.#waitingSince ||= now;
-    const longest = Math.max(LONGEST_PAUSE_MS, 1.5 * this.#took);
-    const pause = Math.min(PAUSE[pace], Math.max(0, this.#waitingSince + longest - now));
+    const pause = Math.min(PAUSE[pace], Math.max(0, this.#waitingSince + LONGEST_PAUSE_MS - now));
+    this.#askIn(pause);
+  }
+
+  /** @param {number} pause Milliseconds; an answer under way is waited for, within patience. */
+  #askIn(pause) {
     clearTimeout(this.#timer);
-    if (pace === 'now') this.ask();
-    else this.#timer = setTimeout(() => this.ask(), pause);
+    const now = performance.now();
+    const patience = this.#underWay ? this.#startedAt + PATIENCE_MS - now : 0;
+    const wait = Math.max(pause, patience);
+    if (wait > 0) this.#timer = setTimeout(() => this.ask(), wait);
+    else this.ask();
+    this.#dueAt = now + pause;
   }
 
   /** Ask now. @param {boolean} [isRepeat] Also when nothing changed since the last time. */
   ask(isRepeat = false) {
     clearTimeout(this.#timer);
-    this.#waitingSince = 0;
+    this.#timer = 0;
+    this.#waitingSince = this.#dueAt = 0;
     const body = this.currentBody();
     const text = body ? JSON.stringify(body) : '';
     if (text === this.#asked && !isRepeat) return;
@@ -78,7 +95,8 @@ export class LiveSearch extends EventTarget {
 
   #forget() {
     this.#underWay?.abort();
-    this.#shown = ++this.#sequence;
+    this.#underWay = null;
+    this.#sequence += 1;
     this.#tell('nothing');
   }
 
@@ -87,18 +105,18 @@ export class LiveSearch extends EventTarget {
     const sequence = ++this.#sequence;
     this.#underWay?.abort();
     this.#underWay = new AbortController();
-    const started = performance.now();
+    this.#startedAt = performance.now();
     this.#tell('busy');
     try {
       const answer = await this.search(body, this.#underWay.signal);
       if (sequence !== this.#sequence) return;
-      this.#took = performance.now() - started;
-      this.#shown = sequence;
+      this.#underWay = null;
       this.#nextOffset = answer.next_offset ?? null;
+      if (this.#dueAt) this.#askIn(Math.max(0, this.#dueAt - performance.now()));
       this.#tell('answer', { answer, isMore, sequence });
     } catch (error) {
       if (sequence !== this.#sequence) return;
-      if (error instanceof DOMException && error.name === 'AbortError') return;
+      this.#underWay = null;
       this.#asked = '';
       this.#tell('failure', { error: asServiceError(error) });
     }

@@ -13,7 +13,7 @@ import { Notice } from './notice.js';
 import { Pad } from './pad.js';
 import { Query } from './query.js';
 import { Results } from './results.js';
-import { showExamples } from './start.js';
+import { drawByHand, showExamples } from './start.js';
 import { toggleTheme } from './theme.js';
 import { Upkeep } from './upkeep.js';
 
@@ -45,6 +45,7 @@ let settling = 0;
 query.addEventListener('change', (event) => {
   live.changed(/** @type {CustomEvent} */ (event).detail.pace);
   filters.show();
+  showWaiting();
   clearTimeout(settling);
   settling = setTimeout(settle, SETTLED_MS);
 });
@@ -68,8 +69,12 @@ window.addEventListener('popstate', () => query.restore(location.hash));
 
 // Answers come in.
 
+function showWaiting() {
+  found.setAttribute('aria-busy', String(live.isWaiting));
+}
+
 live.addEventListener('busy', () => {
-  byId('progress').dataset.busy = '';
+  showWaiting();
   if (!results.hits.length) {
     found.dataset.state = 'results';
     results.showWaiting();
@@ -78,17 +83,17 @@ live.addEventListener('busy', () => {
 
 live.addEventListener('answer', (event) => {
   const { answer, isMore, sequence } = /** @type {CustomEvent} */ (event).detail;
-  delete byId('progress').dataset.busy;
+  showWaiting();
   notice.hide();
   found.dataset.state = 'results';
-  results.show(answer.hits, query.weights, isMore);
+  results.show(answer.hits, query.weights, { isMore, isCalm: query.drawing.isDrawing });
   found.dataset.shown = String(sequence);
   byId('more').hidden = !live.hasMore;
   showCount(answer);
 });
 
 live.addEventListener('nothing', () => {
-  delete byId('progress').dataset.busy;
+  showWaiting();
   notice.hide();
   results.clear();
   found.dataset.state = 'start';
@@ -97,7 +102,7 @@ live.addEventListener('nothing', () => {
 });
 
 live.addEventListener('failure', (event) => {
-  delete byId('progress').dataset.busy;
+  showWaiting();
   if (!results.hits.length) results.clear();
   notice.show(/** @type {CustomEvent} */ (event).detail.error);
 });
@@ -236,9 +241,8 @@ async function start() {
   live.ask(true);
   const answer = await service.examples().catch(() => ({ examples: [] }));
   showExamples(answer.examples, (strokes, text) => {
-    query.drawing.replace(strokes);
     query.set({ text });
-    settle();
+    drawByHand(query.drawing, strokes, settle);
   });
 }
 

@@ -77,8 +77,13 @@ export class Query extends EventTarget {
     return { sketch: Math.min(1, 2 - 2 * share), text: Math.min(1, 2 * share) };
   }
 
-  /** The query's fields of a request, without paging. @returns {Record<string, unknown>} */
+  /** A search for all of it, without paging. @returns {Record<string, unknown>} */
   toBody() {
+    return { ...this.toQuestion(), ...this.#filterFields() };
+  }
+
+  /** What is asked, whatever may be found. @returns {Record<string, unknown>} */
+  toQuestion() {
     /** @type {Record<string, unknown>} */
     const body = {};
     if (this.sketchPicture) body.sketch_picture = this.sketchPicture.data;
@@ -90,7 +95,7 @@ export class Query extends EventTarget {
     if (this.not.trim()) body.not = this.not.trim();
     if (this.example) body.image = this.example.id || this.example.data;
     if (this.isBalanced) body.weights = this.weights;
-    return { ...body, ...this.#filterFields() };
+    return body;
   }
 
   #filterFields() {

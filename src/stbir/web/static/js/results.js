@@ -34,11 +34,12 @@ export class Results extends EventTarget {
   /**
    * Show an answer.
    * @param {Hit[]} hits @param {Partial<Record<Part, number>>} weights Of the query; parts left out count 1.
-   * @param {boolean} isMore Whether they follow those shown.
+   * @param {{isMore?: boolean, isCalm?: boolean}} [how] Whether they follow those shown; whether cards jump to their
+   *   place rather than glide, because the next answer is near.
    */
-  show(hits, weights, isMore) {
+  show(hits, weights, { isMore = false, isCalm = false } = {}) {
     this.hits = isMore ? [...this.hits, ...hits] : hits;
-    const before = isMore ? null : this.#places();
+    const before = isMore || isCalm ? null : this.#places();
     const best = Math.max(...this.hits.map((hit) => hit.score), 1e-6);
     const cards = new Map();
     this.hits.forEach((hit, index) => {
@@ -52,7 +53,7 @@ export class Results extends EventTarget {
   }
 
   clear() {
-    this.show([], {}, false);
+    this.show([], {});
   }
 
   /** Grey cards for the first answer of a search. */

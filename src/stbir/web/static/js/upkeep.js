@@ -54,15 +54,7 @@ export class Upkeep extends EventTarget {
     if (this.#events) return;
     const events = this.service.indexEvents();
     this.#events = events;
-    const take = (/** @type {MessageEvent} */ event) => {
-      try {
-        this.#progress(JSON.parse(event.data));
-      } catch {
-        // An event that is not JSON says nothing.
-      }
-    };
-    events.addEventListener('message', take);
-    events.addEventListener('progress', take);
+    events.addEventListener('state', (event) => this.#progress(JSON.parse(event.data)));
   }
 
   /** @param {Job} job */
