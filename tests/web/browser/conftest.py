@@ -40,6 +40,14 @@ def service(sample_gallery) -> Iterator[str]:
     yield from serving(sample_gallery)
 
 
+@pytest.fixture(scope="session")
+def keyed_service(sample_gallery) -> Iterator[tuple[str, str]]:
+    """The address of a service that lets in only who has the key, and the key."""
+    key = "a-key-for-tests-" + "0123456789abcdef" * 2
+    for url in serving(sample_gallery, "--api-key", key):
+        yield url, key
+
+
 def serving(gallery: Path, *options: str) -> Iterator[str]:
     """Serve a gallery on a free port until the fixture ends."""
     command = [sys.executable, "-m", "stbir", "serve", "--gallery", str(gallery), "--port", "0", *options]

@@ -33,7 +33,7 @@ def test_other_sample_queries_are_among_the_first_three(desktop, sample_queries,
 
 def test_the_canvas_sends_what_was_drawn(desktop) -> None:
     """Pixels of the screen and points left out change next to nothing."""
-    strokes, side = sample_drawing("lamp-0018-31")
+    strokes, side = sample_drawing("shoe-0011-22")
     desktop.draw(strokes, side)
     exact = ask(desktop.url, {"strokes": strokes, "size": [side, side]})
     shown = desktop.last_answer()["hits"]
