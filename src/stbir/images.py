@@ -134,17 +134,33 @@ def letterbox(picture: Image.Image, size_px: int, max_stretch: float = 4 / 3) ->
         `[S, S, 3]`: the picture scaled (anti-aliased) and centred; the rest has the mean colour of its border.
     """
     picture = to_rgb(picture)
-    share = min(1.0, max_stretch * min(picture.size) / max(picture.size))
-    short = max(1, round(size_px * share))
-    width, height = (size_px, short) if picture.width >= picture.height else (short, size_px)
+    left, top, width, height = letterbox_place(picture.size, size_px, max_stretch)
     scaled = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=2.0))
-    left, top = (size_px - width) // 2, (size_px - height) // 2
     frame = np.empty((size_px, size_px, 3), np.uint8)
     if scaled.shape != frame.shape:
         border = np.concatenate([scaled[0], scaled[-1], scaled[:, 0], scaled[:, -1]])
         frame[:] = np.round(border.mean(axis=0))
     frame[top : top + height, left : left + width] = scaled
     return frame
+
+
+def letterbox_place(size: tuple[int, int], size_px: int, max_stretch: float = 4 / 3) -> tuple[int, int, int, int]:
+    """Where `letterbox` puts a picture.
+
+    Args:
+        size: Width and height of the picture.
+        size_px: Side S of the frame.
+        max_stretch: As in `letterbox`.
+
+    Returns:
+        Left, top, width and height in the frame, pixels.
+
+    >>> letterbox_place((400, 100), 192)
+    (0, 64, 192, 64)
+    """
+    short = max(1, round(size_px * min(1.0, max_stretch * min(size) / max(size))))
+    width, height = (size_px, short) if size[0] >= size[1] else (short, size_px)
+    return (size_px - width) // 2, (size_px - height) // 2, width, height
 
 
 def thumbnail_jpeg(picture: Image.Image, side_px: int = 256) -> bytes:

@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     metavar="KEY",
     multiple=True,
     envvar="STBIR_API_KEY",
-    help="Let in who sends this key; also read from STBIR_API_KEY. Other users of the machine can see the command line: "
-    "better use --api-key-file.",
+    help="Let in who sends this key; also read from STBIR_API_KEY. Other users of the machine can see command "
+    "lines: better use --api-key-file.",
 )
 @click.option(
     "--api-key-file",

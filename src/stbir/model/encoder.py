@@ -94,11 +94,34 @@ class Encoder:
         sketch_space = np.empty((len(pictures), dims.sketch), np.float32)
         text_space = np.empty((len(pictures), dims.text), np.float32)
         for rows, batch in _batches(pictures, self.batch_size):
-            feeds = {"pixels": self.image_input(batch)}
-            sketch_space[rows], text_space[rows] = self._run(
-                "image", feeds, {"sketch_space": dims.sketch, "text_space": dims.text}
-            )
+            sketch_space[rows], text_space[rows] = self.encode_pixels(self.image_input(batch))
         return sketch_space, text_space
+
+    def encode_pixels(self, pixels: Vectors) -> tuple[Vectors, Vectors]:
+        """Encode pictures that are prepared already, as one batch.
+
+        Args:
+            pixels: [B, 3, S, S], as `image_input` makes them.
+
+        Returns:
+            Sketch space [B, Ds] and text space [B, Dt], each with unit rows.
+        """
+        dims = self.bundle.info.dims
+        outputs = {"sketch_space": dims.sketch, "text_space": dims.text}
+        sketch_space, text_space = self._run("image", {"pixels": pixels}, outputs)
+        return sketch_space, text_space
+
+    def encode_ink(self, ink: Vectors) -> Vectors:
+        """Encode drawings that are rasterised already, as one batch.
+
+        Args:
+            ink: [B, 1, S, S], as `sketch_input` makes it.
+
+        Returns:
+            [B, Ds], unit rows.
+        """
+        (vectors,) = self._run("sketch", {"ink": ink}, {"sketch_space": self.bundle.info.dims.sketch})
+        return vectors
 
     def encode_sketches(self, sketches: Sequence[Sketch]) -> Vectors:
         """Encode drawings.

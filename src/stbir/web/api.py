@@ -17,6 +17,8 @@ from stbir.web.problems import Problem
 from stbir.web.schemas import (
     ErrorAnswer,
     ExamplesOut,
+    ExplainIn,
+    ExplainOut,
     GalleryOut,
     IndexIn,
     IndexStateOut,
@@ -89,6 +91,7 @@ def answer(model: BaseModel, status: int = 200) -> Response:
 
 
 SearchBody = Annotated[SearchIn, Depends(body_of(SearchIn))]
+ExplainBody = Annotated[ExplainIn, Depends(body_of(ExplainIn))]
 IndexBody = Annotated[IndexIn, Depends(body_of(IndexIn))]
 
 
@@ -137,6 +140,13 @@ async def search(request: Request, asked: SearchBody, service: TheService) -> Re
     """Find pictures by a drawing, words, an example, or all together."""
     request.state.words = {"text": asked.text, "not": asked.negative}
     return answer(await service.search(asked))
+
+
+@router.post("/api/explain", response_model=ExplainOut, openapi_extra=takes(ExplainIn), tags=["search"])
+async def explain(request: Request, asked: ExplainBody, service: TheService) -> Response:
+    """Say which places of a picture, which words and which strokes its score rests on."""
+    request.state.words = {"text": asked.text, "not": asked.negative}
+    return answer(await service.explain(asked))
 
 
 @router.get("/api/images/{picture_id}", response_class=Response, tags=["pictures"])

@@ -23,12 +23,12 @@ from stbir.web.envelope import Envelope
 from stbir.web.guard import Guard, Sessions
 from stbir.web.keys import Keyring
 from stbir.web.problems import Problem, problem_response
-from stbir.web.schemas import IndexIn, SearchIn
+from stbir.web.schemas import ExplainIn, IndexIn, SearchIn
 from stbir.web.service import Service
 from stbir.web.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
-BODIES = (SearchIn, IndexIn)
+BODIES = (ExplainIn, IndexIn, SearchIn)
 
 
 def create_app(gallery: Gallery, settings: Settings | None = None) -> FastAPI:

@@ -42,12 +42,14 @@ class Question:
         negative: [Dt], unit: the words that should not match.
         weights: How much each part counts.
         sketch: The drawing.
+        text: The words.
     """
 
     parts: dict[str, Vectors]
     negative: Vectors | None
     weights: Weights
     sketch: Sketch | None
+    text: str | None
 
 
 class Reader:
@@ -113,7 +115,7 @@ class Reader:
             waiting["negative"] = self._batches.encode("text", negative, negative)
         vectors = dict(zip(waiting, await asyncio.gather(*waiting.values()), strict=True))
         without = vectors.pop("negative", None)
-        return Question(vectors, without, weights, sketch)
+        return Question(vectors, without, weights, sketch, text)
 
     async def in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
         """Do work that decodes a picture, unless too many do.

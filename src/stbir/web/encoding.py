@@ -53,7 +53,7 @@ class BatchEncoder:
         num_workers: int = 1,
         max_waiting: int = 256,
         gather_s: float = 0.0,
-        observe: Callable[[str, int], None] = lambda tower, size: None,
+        observe: Callable[[str, int], None] | None = None,
     ) -> None:
         self._run: dict[str, Callable[[Sequence[Any]], Vectors]] = {
             "sketch": encoder.encode_sketches,
@@ -144,7 +144,8 @@ class BatchEncoder:
                 outcomes: Sequence[Any] = [vector.copy() for vector in vectors]
             except Exception as error:  # noqa: BLE001  (whatever it is belongs to those who wait, not to the worker)
                 outcomes = [error] * len(batch)
-            self._observe(tower, len(batch))
+            if self._observe is not None:
+                self._observe(tower, len(batch))
             for job, outcome in zip(batch, outcomes, strict=True):
                 _settle(job, outcome)
 

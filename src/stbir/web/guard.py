@@ -127,9 +127,7 @@ class Guard:
         origin = headers.get("origin")
         is_foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
         if site not in ("same-origin", "none") or (is_foreign and scope["method"] not in SAFE_METHODS):
-            raise Problem(
-                403, "a page of another site asked: only the service's own page may, or a program", "forbidden"
-            )
+            raise Problem(403, "a page of another site asked: only the service's own page and programs may")
 
     async def _identify(self, scope: Scope, headers: Headers) -> str:
         """Who asks: a key's id, or the address.

@@ -1,4 +1,4 @@
-"""Run the application with uvicorn: slow heads time out, surplus connections are closed, stopping finishes what runs."""
+"""Run the application with uvicorn: slow heads time out, surplus connections are closed, running requests finish."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def serve(app: FastAPI, settings: Settings, on_listening: Callable[[str], None] = lambda url: None) -> None:
+def serve(app: FastAPI, settings: Settings, on_listening: Callable[[str], None] | None = None) -> None:
     """Serve until a signal ends it; requests that run are finished.
 
     Args:
@@ -105,7 +105,9 @@ def serve(app: FastAPI, settings: Settings, on_listening: Callable[[str], None] 
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
     host, port = listener.getsockname()[:2]
-    on_listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if on_listening is not None:
+        on_listening(url)
     with listener:
         Server(config, app.state.service.begin_to_stop).run(sockets=[listener])
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from stbir.explain import Explanation, explain_encoded
 from stbir.gallery.catalogue import COLUMNS, Picture
 from stbir.model.encoder import Encoder
 from stbir.search import Gallery
+from stbir.searcher import EncodedQuery
+from stbir.strokes import Sketch
 from stbir.web.asking import PICTURE_ID, Reader
 from stbir.web.encoding import BatchEncoder
 from stbir.web.examples import examples_for
@@ -23,9 +28,12 @@ from stbir.web.observe import Metrics
 from stbir.web.problems import Problem
 from stbir.web.schemas import (
     ExamplesOut,
+    ExplainIn,
+    ExplainOut,
     FilterChoices,
     FolderOut,
     GalleryOut,
+    HeatmapOut,
     HitOut,
     LimitsOut,
     ModelOut,
@@ -33,6 +41,7 @@ from stbir.web.schemas import (
     SearchIn,
     SearchOut,
     TookMs,
+    WordOut,
 )
 from stbir.web.settings import Settings
 
@@ -66,6 +75,9 @@ class Service:
         self.searches = Gate("searches", settings.max_searches)
         self.pictures = Gate("pictures to decode", settings.max_pictures)
         self.reader = Reader(self.encoder, self.batches, self.live.rows, settings.limits, self.pictures, num_threads)
+        self.explanations = Gate("explanations", settings.max_explanations)
+        self._explainer = ThreadPoolExecutor(1, thread_name_prefix="explain")
+        self._runs = ThreadPoolExecutor(num_threads, thread_name_prefix="explain-run")
         self._finders = ThreadPoolExecutor(num_threads, thread_name_prefix="find")
 
     async def start(self) -> None:
@@ -95,10 +107,8 @@ class Service:
         """
         limits = self.settings.limits
         if asked.top > limits.max_top or asked.offset > limits.max_offset:
-            raise Problem(
-                422,
-                f"top={asked.top} and offset={asked.offset} may be {limits.max_top} and {limits.max_offset} at most",
-            )
+            most = f"{limits.max_top} and {limits.max_offset}"
+            raise Problem(422, f"top={asked.top} and offset={asked.offset} are too large: at most {most}")
         if asked.where is not None and len(asked.where) > limits.max_characters:
             raise Problem(422, f"where has more than the {limits.max_characters:,} characters allowed: write less")
         with self.searches.entered():
@@ -132,6 +142,32 @@ class Service:
             next_offset=page.next_offset,
             hits=self._hits(page),
         )
+
+    async def explain(self, asked: ExplainIn) -> ExplainOut:
+        """Say why a picture is found.
+
+        Raises:
+            StbirError: The query cannot be used.
+            Problem: The service is busy, or the picture is unknown.
+        """
+        with self.explanations.entered():
+            started = time.perf_counter()
+            question, picture = await asyncio.gather(self.reader.read(asked), self.picture(asked.id))
+            searcher = self.live.state.searcher
+            if searcher is None:
+                raise Problem(404, "the gallery holds no pictures: index some first")
+            query = searcher.fuse(question.parts, question.weights, question.negative)
+            work = partial(
+                _explain,
+                self.encoder,
+                query,
+                picture.thumbnail,
+                sketch=question.sketch,
+                text=question.text,
+                pool=self._runs,
+            )
+            found = await asyncio.get_running_loop().run_in_executor(self._explainer, work)
+            return explain_out(asked.id, found, _ms(time.perf_counter() - started))
 
     async def picture(self, picture_id: str) -> Picture:
         """A picture's row.
@@ -226,12 +262,39 @@ class Service:
     def _close(self) -> None:
         self.batches.close()
         self.reader.close()
-        self._finders.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._finders, self._explainer, self._runs):
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def num_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _explain(
+    encoder: Encoder, query: EncodedQuery, thumbnail: bytes, *, sketch: Sketch | None, text: str | None, pool: Executor
+) -> Explanation:
+    """Explain with the stored thumbnail, which is large enough for the model and there even if the file is not."""
+    picture = encoder.load_image(thumbnail)
+    return explain_encoded(encoder, query, picture, sketch=sketch, text=text, pool=pool)
+
+
+def explain_out(picture_id: str, found: Explanation, took_ms: float) -> ExplainOut:
+    """An explanation as clients get it."""
+    heatmaps = {
+        name: HeatmapOut(rows=heat.shape[0], columns=heat.shape[1], values=np.round(heat, 3).tolist())
+        for name, heat in found.heatmaps.items()
+    }
+    words = [WordOut(word=w.word, start=w.start, end=w.end, weight=round(w.weight, 3)) for w in found.words]
+    return ExplainOut(
+        id=picture_id,
+        took_ms=took_ms,
+        score=round(found.score, 6),
+        parts={name: round(value, 6) for name, value in found.parts.items()},
+        heatmaps=heatmaps,
+        words=words,
+        strokes=[round(weight, 3) for weight in found.strokes],
+    )
 
 
 def _query_out(asked: SearchIn) -> QueryOut:
