@@ -80,14 +80,15 @@ def chromium() -> Iterator[object]:
 
 @pytest.fixture
 def visit(chromium, service) -> Iterator[object]:
-    """Open the page in a fresh profile: `visit(path="/", **settings of the browser context)`."""
+    """Open the page in a fresh profile: `visit(path="/", **settings of the browser context)`; no path, no page yet."""
     visitors: list[Visitor] = []
 
-    def open_page(path: str = "/", url: str = service, **settings: object) -> Visitor:
+    def open_page(path: str | None = "/", url: str = service, **settings: object) -> Visitor:
         settings = {"viewport": DESKTOP, "reduced_motion": "reduce", **settings}
         visitor = Visitor(chromium.new_context(**settings), url)
         visitors.append(visitor)
-        visitor.open(path)
+        if path is not None:
+            visitor.open(path)
         return visitor
 
     yield open_page

@@ -175,11 +175,10 @@ def test_drawing_stays_smooth_with_much_on_the_sheet(desktop) -> None:
                 clientX: box.left + x * box.width, clientY: box.top + y * box.height }));
             target.setPointerCapture = () => {};
             for (let i = 0; i < 200; i++) {
-                send('pointerdown', 0.05 + 0.9 * (i % 20) / 20, 0.05 + 0.09 * Math.floor(i / 20));
-                for (let j = 0; j < 30; j++) {
-                    send('pointermove', 0.05 + 0.9 * (i % 20) / 20 + 0.03 * Math.cos(j), 0.05 + 0.09 * Math.floor(i / 20) + 0.03 * Math.sin(j));
-                }
-                send('pointerup', 0.5, 0.5);
+                const [x, y] = [0.05 + 0.9 * (i % 20) / 20, 0.05 + 0.09 * Math.floor(i / 20)];
+                send('pointerdown', x, y);
+                for (let j = 0; j < 30; j++) send('pointermove', x + 0.03 * Math.cos(j), y + 0.03 * Math.sin(j));
+                send('pointerup', x, y);
             }
             window.moved = async (n) => {
                 const spent = [];
@@ -187,7 +186,9 @@ def test_drawing_stays_smooth_with_much_on_the_sheet(desktop) -> None:
                 for (let i = 0; i < n; i++) {
                     await new Promise(requestAnimationFrame);
                     const started = performance.now();
-                    for (let k = 0; k < 4; k++) send('pointermove', 0.5 + 0.4 * Math.cos(i / 9 + k / 40), 0.5 + 0.4 * Math.sin(i / 7));
+                    for (let k = 0; k < 4; k++) {
+                        send('pointermove', 0.5 + 0.4 * Math.cos(i / 9 + k / 40), 0.5 + 0.4 * Math.sin(i / 7));
+                    }
                     spent.push(performance.now() - started);
                 }
                 send('pointerup', 0.5, 0.5);

@@ -221,7 +221,9 @@ def test_a_busy_service_is_asked_again_by_itself(desktop) -> None:
 
     def answer(route) -> None:
         if next(refusals, False):
-            route.fulfill(status=503, headers={"Retry-After": "1"}, content_type="application/json", body=json.dumps(busy))
+            route.fulfill(
+                status=503, headers={"Retry-After": "1"}, content_type="application/json", body=json.dumps(busy)
+            )
         else:
             route.continue_()
 
@@ -271,9 +273,9 @@ def test_names_and_messages_from_strangers_stay_text(desktop) -> None:
     assert desktop.page.title() != "1"
 
 
-def test_a_key_is_asked_for_once(chromium, sample_gallery, visit, keyed_service) -> None:
+def test_a_key_is_asked_for_once(visit, keyed_service) -> None:
     url, key = keyed_service
-    visitor = visit("about:blank", url="")
+    visitor = visit(None)
     visitor.expected = ["401"]
     page = visitor.page
     page.goto(url)

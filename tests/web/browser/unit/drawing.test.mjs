@@ -6,7 +6,10 @@ import { test } from 'node:test';
 import { Drawing } from '../../../../src/stbir/web/static/js/drawing.js';
 import { cut, distanceBetweenSegments, fitToSheet, simplified } from '../../../../src/stbir/web/static/js/geometry.js';
 
-const line = (x1, y1, x2, y2) => [[x1, y1], [x2, y2]];
+const line = (x1, y1, x2, y2) => [
+  [x1, y1],
+  [x2, y2],
+];
 
 function drawn(...strokes) {
   const drawing = new Drawing();
@@ -60,8 +63,17 @@ test('the live stroke counts, and tiny steps add no points', () => {
   let changes = 0;
   drawing.addEventListener('change', () => changes++);
   drawing.begin([0, 0]);
-  drawing.extend([[0.5, 0], [1, 0], [10, 0]]);
-  assert.deepEqual(drawing.strokes, [[[0, 0], [10, 0]]]);
+  drawing.extend([
+    [0.5, 0],
+    [1, 0],
+    [10, 0],
+  ]);
+  assert.deepEqual(drawing.strokes, [
+    [
+      [0, 0],
+      [10, 0],
+    ],
+  ]);
   assert.equal(changes, 2);
 });
 
@@ -96,11 +108,25 @@ test('the eraser cuts a line in two and leaves a gap of its own width', () => {
   assert.equal(pieces.length, 2);
   const [left, right] = [pieces[0].at(-1)[0], pieces[1][0][0]];
   assert.ok(left < 40 && left > 36 && right > 60 && right < 64, `${left} ${right}`);
-  assert.deepEqual([pieces[0][0], pieces[1].at(-1)], [[0, 0], [100, 0]]);
+  assert.deepEqual(
+    [pieces[0][0], pieces[1].at(-1)],
+    [
+      [0, 0],
+      [100, 0],
+    ],
+  );
 });
 
 test('time and pressure travel along when a line is cut', () => {
-  const [piece] = cut([[0, 0, 0, 1], [100, 0, 100, 0]], [100, 0], [100, 0], 10);
+  const [piece] = cut(
+    [
+      [0, 0, 0, 1],
+      [100, 0, 100, 0],
+    ],
+    [100, 0],
+    [100, 0],
+    10,
+  );
   const [x, , t, pressure] = piece.at(-1);
   assert.ok(Math.abs(t - x) < 1e-9 && Math.abs(pressure - (1 - x / 100)) < 1e-9);
 });
@@ -112,13 +138,48 @@ test('a dot is erased, and crossing lines have no distance', () => {
 });
 
 test('simplifying keeps corners and ends, drops points on the line', () => {
-  const stroke = [[0, 0], [10, 0.1], [20, 0], [20, 20]];
-  assert.deepEqual(simplified(stroke, 0.5), [[0, 0], [20, 0], [20, 20]]);
+  const stroke = [
+    [0, 0],
+    [10, 0.1],
+    [20, 0],
+    [20, 20],
+  ];
+  assert.deepEqual(simplified(stroke, 0.5), [
+    [0, 0],
+    [20, 0],
+    [20, 20],
+  ]);
 });
 
 test('a drawing is fitted to the sheet by its size, or by its ink where it lies outside', () => {
-  assert.deepEqual(fitToSheet([[[0, 0], [400, 200, 7]]], [400, 400], 1000), [[[0, 0], [1000, 500, 7]]]);
-  const outside = fitToSheet([[[-100, 0], [900, 0]]], [400, 400], 1000)[0];
+  assert.deepEqual(
+    fitToSheet(
+      [
+        [
+          [0, 0],
+          [400, 200, 7],
+        ],
+      ],
+      [400, 400],
+      1000,
+    ),
+    [
+      [
+        [0, 0],
+        [1000, 500, 7],
+      ],
+    ],
+  );
+  const outside = fitToSheet(
+    [
+      [
+        [-100, 0],
+        [900, 0],
+      ],
+    ],
+    [400, 400],
+    1000,
+  )[0];
   assert.ok(outside[0][0] > 50 && outside[1][0] < 950 && Math.abs(outside[0][1] - 500) < 1e-9);
   const dot = fitToSheet([[[7, 7]]], null, 1000)[0][0];
   assert.ok(dot.every((value) => Math.abs(value - 500) < 1e-9));

@@ -16,7 +16,14 @@ test('an empty query is an empty link', () => {
 
 test('everything comes back, whatever the words hold', () => {
   const saved = {
-    strokes: [[[0, 0], [1024, 512], [3, 1000]], [[-7, 5]]],
+    strokes: [
+      [
+        [0, 0],
+        [1024, 512],
+        [3, 1000],
+      ],
+      [[-7, 5]],
+    ],
     text: 'rotes "Kleid" & <b>½</b> שמלה #1',
     not: 'a+b=c',
     image: 'ab/c?d',
@@ -41,7 +48,13 @@ test('a shipped drawing fits into a short link and comes back within a unit', ()
 });
 
 test('encoding what was decoded changes nothing', () => {
-  const text = encodeStrokes([[[1.2, 3.7], [500.4, 20], [505, 900.9]]]);
+  const text = encodeStrokes([
+    [
+      [1.2, 3.7],
+      [500.4, 20],
+      [505, 900.9],
+    ],
+  ]);
   assert.equal(encodeStrokes(decodeStrokes(text)), text);
 });
 

@@ -11,13 +11,20 @@ function rig(initial = { text: 'a' }) {
   const state = { body: initial, asked: [], told: [] };
   const search = (body, signal) =>
     new Promise((resolve, reject) => {
-      const request = { body, signal, answer: (hits) => resolve({ hits, next_offset: null, took_ms: {} }), fail: reject };
+      const request = {
+        body,
+        signal,
+        answer: (hits) => resolve({ hits, next_offset: null, took_ms: {} }),
+        fail: reject,
+      };
       signal.addEventListener('abort', () => reject(new DOMException('', 'AbortError')));
       state.asked.push(request);
     });
   const live = new LiveSearch(search, () => state.body);
   for (const what of ['answer', 'failure', 'nothing']) {
-    live.addEventListener(what, (event) => state.told.push([what, event.detail?.answer?.hits ?? event.detail?.error?.kind]));
+    live.addEventListener(what, (event) =>
+      state.told.push([what, event.detail?.answer?.hits ?? event.detail?.error?.kind]),
+    );
   }
   return { live, state };
 }
@@ -52,7 +59,10 @@ test('a new question waits for the answer under way, and follows it at once', as
   assert.equal(state.asked.length, 2);
   state.asked[1].answer(['new']);
   await sleep(5);
-  assert.deepEqual(state.told, [['answer', ['old']], ['answer', ['new']]]);
+  assert.deepEqual(state.told, [
+    ['answer', ['old']],
+    ['answer', ['new']],
+  ]);
 });
 
 test('an answer that takes too long is given up, and dropped should it still come', async () => {

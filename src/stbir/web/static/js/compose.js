@@ -131,7 +131,9 @@ export class Compose {
   #save() {
     const round = (/** @type {number} */ value) => Math.round(value * 100) / 100;
     const strokes = this.query.drawing.strokes.map((stroke) => stroke.map((point) => point.map(round)));
-    const url = URL.createObjectURL(new Blob([JSON.stringify({ strokes, size: [1024, 1024] })], { type: 'application/json' }));
+    const url = URL.createObjectURL(
+      new Blob([JSON.stringify({ strokes, size: [1024, 1024] })], { type: 'application/json' }),
+    );
     h('a', { href: url, download: 'drawing.json' }).click();
     setTimeout(() => URL.revokeObjectURL(url), 10_000);
   }

@@ -26,8 +26,17 @@ export class FilterForm {
   /** @param {{id: string, name: string, num_pictures?: number}[]} folders @param {string[]} columns Of the catalogue. */
   build(folders, columns) {
     const option = (/** @type {string} */ value, /** @type {string} */ label) => h('option', { value }, label);
-    const folder = h('select', { name: 'folder' }, option('', 'All folders'), ...folders.map(({ id, name }) => option(id, name)));
-    const orientation = h('select', { name: 'orientation' }, ...Object.entries(ORIENTATIONS).map(([value, label]) => option(value, label)));
+    const folder = h(
+      'select',
+      { name: 'folder' },
+      option('', 'All folders'),
+      ...folders.map(({ id, name }) => option(id, name)),
+    );
+    const orientation = h(
+      'select',
+      { name: 'orientation' },
+      ...Object.entries(ORIENTATIONS).map(([value, label]) => option(value, label)),
+    );
     const number = (/** @type {string} */ name, /** @type {string} */ step, /** @type {string} */ max) =>
       h('input', { name, type: 'number', min: '0', max, step, inputmode: 'decimal', placeholder: 'any' });
     this.form.replaceChildren(
@@ -60,7 +69,8 @@ export class FilterForm {
     const filters = /** @type {Record<string, string | undefined>} */ (this.query.filters);
     for (const field of this.form.querySelectorAll('input, select')) {
       if (!(field instanceof HTMLInputElement || field instanceof HTMLSelectElement)) continue;
-      if (field.type === 'checkbox') /** @type {HTMLInputElement} */ (field).checked = filters[field.name] === field.value;
+      if (field.type === 'checkbox')
+        /** @type {HTMLInputElement} */ (field).checked = filters[field.name] === field.value;
       else if (document.activeElement !== field) field.value = filters[field.name] ?? '';
     }
     const count = Object.values(filters).filter(Boolean).length;

@@ -90,7 +90,10 @@ export class Ink {
       const isOnlyStep = stroke.length === 2;
       context.strokeStyle = this.#shadeOf(last);
       context.beginPath();
-      context.moveTo(isOnlyStep ? before[0] : (before[0] + last[0]) / 2, isOnlyStep ? before[1] : (before[1] + last[1]) / 2);
+      context.moveTo(
+        isOnlyStep ? before[0] : (before[0] + last[0]) / 2,
+        isOnlyStep ? before[1] : (before[1] + last[1]) / 2,
+      );
       context.lineTo(last[0], last[1]);
       context.stroke();
     }

@@ -73,20 +73,31 @@ async function takeFile(file, uses) {
 async function readStrokes(file) {
   const wrong = new Error(`${file.name} is no drawing: expected {"strokes": [[[x, y], …], …], "size": [w, h]}`);
   if (file.size > MAX_DRAWING_BYTES) throw wrong;
-  const { strokes, size } = await file.text().then(JSON.parse).catch(() => ({}));
+  const { strokes, size } = await file
+    .text()
+    .then(JSON.parse)
+    .catch(() => ({}));
   const isNumber = (/** @type {unknown} */ value) => typeof value === 'number' && Math.abs(value) < 1e7;
   const isPoint = (/** @type {unknown} */ point) =>
     Array.isArray(point) && point.length >= 2 && point.length <= 4 && point.every(isNumber);
   const isStroke = (/** @type {unknown} */ stroke) => Array.isArray(stroke) && stroke.every(isPoint);
   if (!Array.isArray(strokes) || !strokes.every(isStroke) || !strokes.flat().length) throw wrong;
-  return fitToSheet(strokes, Array.isArray(size) && size.length === 2 && size.every(isNumber) ? [size[0], size[1]] : null);
+  return fitToSheet(
+    strokes,
+    Array.isArray(size) && size.length === 2 && size.every(isNumber) ? [size[0], size[1]] : null,
+  );
 }
 
 /** @param {File} file @returns {Promise<Picture>} */
 async function readPicture(file) {
   const isVector = file.type === 'image/svg+xml' || file.name.endsWith('.svg');
   const blob = isVector ? file : await shrunk(file);
-  return { id: '', data: await base64(blob), url: URL.createObjectURL(isVector ? new Blob([file], { type: 'image/svg+xml' }) : blob), name: file.name };
+  return {
+    id: '',
+    data: await base64(blob),
+    url: URL.createObjectURL(isVector ? new Blob([file], { type: 'image/svg+xml' }) : blob),
+    name: file.name,
+  };
 }
 
 /** @param {File} file @returns {Promise<Blob>} */
@@ -104,7 +115,8 @@ async function shrunk(file) {
   context.drawImage(picture, 0, 0, canvas.width, canvas.height);
   picture.close();
   return new Promise((resolve, reject) => {
-    const take = (/** @type {Blob | null} */ blob) => (blob ? resolve(blob) : reject(new Error('The picture is too large')));
+    const take = (/** @type {Blob | null} */ blob) =>
+      blob ? resolve(blob) : reject(new Error('The picture is too large'));
     canvas.toBlob(take, 'image/jpeg', 0.9);
   });
 }

@@ -24,7 +24,9 @@ export function bindKeys(shortcuts) {
     event.preventDefault();
     shortcut.run();
   });
-  byId('keys').replaceChildren(...shortcuts.flatMap(({ label, does }) => [h('dt', {}, ...caps(label)), h('dd', {}, does)]));
+  byId('keys').replaceChildren(
+    ...shortcuts.flatMap(({ label, does }) => [h('dt', {}, ...caps(label)), h('dd', {}, does)]),
+  );
 }
 
 /** @param {KeyboardEvent} event */

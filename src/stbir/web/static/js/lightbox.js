@@ -88,9 +88,26 @@ export class Lightbox extends EventTarget {
     const last = this.results.hits.length - 1;
     const step = (/** @type {number} */ by) => () => this.#go(by);
     const arrow = (/** @type {'previous' | 'next'} */ name, /** @type {number} */ by, /** @type {boolean} */ isEnd) =>
-      h('button', { id: `lightbox-${name}`, class: `arrow is-${name}`, type: 'button', 'aria-label': `${name} picture`, disabled: isEnd, onclick: step(by) }, icon(name));
+      h(
+        'button',
+        {
+          id: `lightbox-${name}`,
+          class: `arrow is-${name}`,
+          type: 'button',
+          'aria-label': `${name} picture`,
+          disabled: isEnd,
+          onclick: step(by),
+        },
+        icon(name),
+      );
     this.frame = h('div', { class: 'frame' }, this.picture ?? null, this.heat ?? null);
-    return h('div', { class: 'stage' }, arrow('previous', -1, this.#index === 0), this.frame, arrow('next', 1, this.#index === last));
+    return h(
+      'div',
+      { class: 'stage' },
+      arrow('previous', -1, this.#index === 0),
+      this.frame,
+      arrow('next', 1, this.#index === last),
+    );
   }
 
   /** @param {Hit} hit */
@@ -175,7 +192,18 @@ export class Lightbox extends EventTarget {
     if (!this.why) return;
     const has = (/** @type {View} */ view) => view === 'picture' || (reason?.heatmaps?.[view] ?? null) !== null;
     const tabs = VIEWS.filter(({ view }) => has(view)).map(({ view, label }) =>
-      h('button', { id: `why-${view}`, class: 'tab', type: 'button', 'aria-pressed': view === this.#view ? 'true' : 'false', 'data-view': view, onclick: () => this.#look(view) }, label),
+      h(
+        'button',
+        {
+          id: `why-${view}`,
+          class: 'tab',
+          type: 'button',
+          'aria-pressed': view === this.#view ? 'true' : 'false',
+          'data-view': view,
+          onclick: () => this.#look(view),
+        },
+        label,
+      ),
     );
     const focused = document.activeElement?.id;
     this.why.replaceChildren(
@@ -222,7 +250,10 @@ export class Lightbox extends EventTarget {
   #missing() {
     this.picture?.removeAttribute('src');
     this.picture?.replaceWith(
-      h('img', { src: thumbnailUrl(this.#hit.id), alt: `Small version of ${this.#hit.name}; the file itself cannot be read any more` }),
+      h('img', {
+        src: thumbnailUrl(this.#hit.id),
+        alt: `Small version of ${this.#hit.name}; the file itself cannot be read any more`,
+      }),
     );
   }
 

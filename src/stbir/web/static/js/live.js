@@ -113,7 +113,7 @@ export class LiveSearch extends EventTarget {
       this.#underWay = null;
       this.#nextOffset = answer.next_offset ?? null;
       if (this.#dueAt) this.#askIn(Math.max(0, this.#dueAt - performance.now()));
-      this.#tell('answer', { answer, isMore, sequence });
+      this.#tell('answer', { answer, isMore });
     } catch (error) {
       if (sequence !== this.#sequence) return;
       this.#underWay = null;

@@ -39,6 +39,8 @@ const notice = new Notice(() => (upkeep.gallery ? live.ask(true) : void start())
 const found = byId('found');
 
 let settling = 0;
+/** Whether the address's newest entry is of a query that is still being made. */
+let isDraft = false;
 
 // The query changes: ask, keep the address alike.
 
@@ -50,12 +52,22 @@ query.addEventListener('change', (event) => {
   settling = setTimeout(settle, SETTLED_MS);
 });
 
-/** Remember the query in the address and in the history, once it stood for a while. */
+/** Keep the address alike; a query in the making has one entry, however often it changes. */
+function noteAddress() {
+  const hash = query.toHash();
+  if (hash === location.hash.slice(1)) return;
+  const address = hash ? `#${hash}` : location.pathname;
+  if (isDraft) window.history.replaceState(null, '', address);
+  else window.history.pushState(null, '', address);
+  isDraft = true;
+}
+
+/** The query stood for a while: remember it in the history. What changes from here on is another one. */
 function settle() {
   clearTimeout(settling);
-  const hash = query.toHash();
-  if (hash !== location.hash.slice(1)) window.history.pushState(null, '', hash ? `#${hash}` : location.pathname);
-  if (!query.isEmpty && query.fitsIntoLink) history.add(hash);
+  noteAddress();
+  isDraft = false;
+  if (!query.isEmpty && query.fitsIntoLink) history.add(query.toHash());
 }
 
 /** Make another query the present one; the present one stays one step back. @param {string} hash */
@@ -65,7 +77,10 @@ function visit(hash) {
   settle();
 }
 
-window.addEventListener('popstate', () => query.restore(location.hash));
+window.addEventListener('popstate', () => {
+  isDraft = false;
+  query.restore(location.hash);
+});
 
 // Answers come in.
 
@@ -82,12 +97,12 @@ live.addEventListener('busy', () => {
 });
 
 live.addEventListener('answer', (event) => {
-  const { answer, isMore, sequence } = /** @type {CustomEvent} */ (event).detail;
+  const { answer, isMore } = /** @type {CustomEvent} */ (event).detail;
   showWaiting();
   notice.hide();
   found.dataset.state = 'results';
   results.show(answer.hits, query.weights, { isMore, isCalm: query.drawing.isDrawing });
-  found.dataset.shown = String(sequence);
+  if (!query.drawing.isDrawing) noteAddress();
   byId('more').hidden = !live.hasMore;
   showCount(answer);
 });
@@ -127,7 +142,9 @@ results.addEventListener('open', (event) => {
   settle();
   lightbox.open(/** @type {CustomEvent} */ (event).detail.index);
 });
-results.addEventListener('similar', (event) => findSimilar(results.hits[/** @type {CustomEvent} */ (event).detail.index]));
+results.addEventListener('similar', (event) =>
+  findSimilar(results.hits[/** @type {CustomEvent} */ (event).detail.index]),
+);
 lightbox.addEventListener('similar', (event) => findSimilar(/** @type {CustomEvent} */ (event).detail.hit));
 lightbox.addEventListener('trace', (event) => {
   const { id, name } = /** @type {CustomEvent<{hit: Hit}>} */ (event).detail.hit;
@@ -164,10 +181,14 @@ const shareLink = () => {
   const isWhole = query.fitsIntoLink;
   void copyText(location.href, isWhole ? 'Link copied' : 'Link copied, without the picture from your disk');
 };
+const openHistory = () => {
+  settle();
+  history.open();
+};
 const openHelp = () => /** @type {HTMLDialogElement} */ (byId('help')).showModal();
 
 byId('new-button').addEventListener('click', startOver);
-byId('history-button').addEventListener('click', () => history.open());
+byId('history-button').addEventListener('click', openHistory);
 byId('link-button').addEventListener('click', shareLink);
 byId('theme-button').addEventListener('click', toggleTheme);
 byId('help-button').addEventListener('click', openHelp);
@@ -190,7 +211,7 @@ bindKeys([
   { keys: ['r'], label: 'R', does: 'Go to the results; arrows walk, enter opens', run: focusResults },
   { keys: ['f'], label: 'F', does: 'Filters', run: () => filters.toggle() },
   { keys: ['o'], label: 'O', does: 'Use a picture or a drawing file', run: () => byId('picture-file').click() },
-  { keys: ['h'], label: 'H', does: 'History', run: () => history.open() },
+  { keys: ['h'], label: 'H', does: 'History', run: openHistory },
   { keys: ['l'], label: 'L', does: 'Copy a link to this search', run: shareLink },
   { keys: ['c'], label: 'C', does: 'New search', run: startOver },
   { keys: ['g'], label: 'G', does: 'About the gallery', run: () => upkeep.open() },

@@ -253,7 +253,10 @@ export class Pad {
     const scale = this.canvas.clientWidth / SHEET;
     this.tip.hidden = false;
     this.tip.style.transform = `translate(${x * scale}px, ${y * scale}px)`;
-    this.tip.style.setProperty('--tip-px', `${2 * scale * (this.#tool === 'eraser' ? ERASER_RADIUS : STROKE_ERASER_RADIUS)}px`);
+    this.tip.style.setProperty(
+      '--tip-px',
+      `${2 * scale * (this.#tool === 'eraser' ? ERASER_RADIUS : STROKE_ERASER_RADIUS)}px`,
+    );
   }
 
   #hideTip() {

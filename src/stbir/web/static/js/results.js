@@ -60,7 +60,9 @@ export class Results extends EventTarget {
   showWaiting() {
     if (this.hits.length) return;
     this.list.replaceChildren(
-      ...Array.from({ length: 9 }, () => h('li', { class: 'hit', 'aria-hidden': 'true' }, h('div', { class: 'skeleton' }))),
+      ...Array.from({ length: 9 }, () =>
+        h('li', { class: 'hit', 'aria-hidden': 'true' }, h('div', { class: 'skeleton' })),
+      ),
     );
   }
 
@@ -112,7 +114,13 @@ export class Results extends EventTarget {
       ),
       h(
         'button',
-        { class: 'hit-action', type: 'button', title: 'More like this', 'aria-label': `More like ${hit.name}`, onclick: tell('similar') },
+        {
+          class: 'hit-action',
+          type: 'button',
+          title: 'More like this',
+          'aria-label': `More like ${hit.name}`,
+          onclick: tell('similar'),
+        },
         icon('similar'),
       ),
     );
@@ -129,7 +137,8 @@ export class Results extends EventTarget {
     const columns = getComputedStyle(this.list).gridTemplateColumns.split(' ').length;
     const forward = isMirrored ? -1 : 1;
     const step = { ArrowRight: forward, ArrowLeft: -forward, ArrowDown: columns, ArrowUp: -columns }[event.key];
-    const target = event.key === 'Home' ? 0 : event.key === 'End' ? cards.length - 1 : step === undefined ? -1 : at + step;
+    const target =
+      event.key === 'Home' ? 0 : event.key === 'End' ? cards.length - 1 : step === undefined ? -1 : at + step;
     const next = cards[target];
     if (!(next instanceof HTMLElement)) return;
     event.preventDefault();
@@ -151,12 +160,14 @@ function update(card, hit, index, { weights, best }) {
     const more = `+${hit.num_duplicates} ${hit.num_duplicates === 1 ? 'copy' : 'copies'}`;
     button.querySelector('.card-picture')?.append(h('span', { class: 'copies' }, more));
   }
-  button.querySelector('.card-text')?.replaceChildren(
-    h('bdi', { class: 'card-name', title: hit.path }, hit.name),
-    h('span', { class: 'card-score', title: 'Score of the whole query' }, hit.score.toFixed(2)),
-    shareBar(hit, weights, best),
-    partList(hit),
-  );
+  button
+    .querySelector('.card-text')
+    ?.replaceChildren(
+      h('bdi', { class: 'card-name', title: hit.path }, hit.name),
+      h('span', { class: 'card-score', title: 'Score of the whole query' }, hit.score.toFixed(2)),
+      shareBar(hit, weights, best),
+      partList(hit),
+    );
 }
 
 /** @param {Hit} hit @param {number} index */
@@ -193,7 +204,12 @@ export function shareBar(hit, weights, best) {
 /** How well each part alone fits. @param {Hit} hit */
 export function partList(hit) {
   const items = partsOf(hit).map(([part, value]) =>
-    h('span', { class: `part-${part}`, title: `How well the ${PARTS[part].name} alone fits` }, icon(PARTS[part].icon), value.toFixed(2)),
+    h(
+      'span',
+      { class: `part-${part}`, title: `How well the ${PARTS[part].name} alone fits` },
+      icon(PARTS[part].icon),
+      value.toFixed(2),
+    ),
   );
   return h('span', { class: 'parts' }, ...items);
 }

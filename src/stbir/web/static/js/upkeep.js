@@ -95,9 +95,16 @@ export class Upkeep extends EventTarget {
     this.pill.dataset.state = this.isWorking ? 'working' : 'ready';
     const count = `${number(gallery.num_pictures)} ${gallery.num_pictures === 1 ? 'picture' : 'pictures'}`;
     const progress = job?.total ? `Indexing ${number(job.done)} of ${number(job.total)}` : 'Indexing…';
-    byId('gallery-label').replaceChildren(this.isWorking ? progress : h('span', {}, h('bdi', {}, gallery.name), ` · ${count}`));
+    byId('gallery-label').replaceChildren(
+      this.isWorking ? progress : h('span', {}, h('bdi', {}, gallery.name), ` · ${count}`),
+    );
     byId('upkeep-body').replaceChildren(
-      h('p', { class: 'big-number' }, number(gallery.num_pictures), h('span', {}, gallery.num_pictures === 1 ? ' picture' : ' pictures')),
+      h(
+        'p',
+        { class: 'big-number' },
+        number(gallery.num_pictures),
+        h('span', {}, gallery.num_pictures === 1 ? ' picture' : ' pictures'),
+      ),
       ...(this.isWorking && job ? [progressBar(job)] : []),
       this.#facts(),
       ...this.#folders(),
@@ -116,7 +123,11 @@ export class Upkeep extends EventTarget {
       Made: gallery.created ? new Date(gallery.created).toLocaleDateString([], { dateStyle: 'medium' }) : '',
     };
     const pairs = Object.entries(rows).filter(([, value]) => value);
-    return h('dl', { class: 'facts' }, ...pairs.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, h('bdi', {}, value))]));
+    return h(
+      'dl',
+      { class: 'facts' },
+      ...pairs.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, h('bdi', {}, value))]),
+    );
   }
 
   #folders() {
@@ -152,7 +163,18 @@ function progressBar(job) {
   return h(
     'div',
     { class: 'job' },
-    h('div', { class: 'job-bar', role: 'progressbar', 'aria-label': 'Indexing', 'aria-valuenow': Math.round(100 * share), 'aria-valuemin': 0, 'aria-valuemax': 100 }, fill),
+    h(
+      'div',
+      {
+        class: 'job-bar',
+        role: 'progressbar',
+        'aria-label': 'Indexing',
+        'aria-valuenow': Math.round(100 * share),
+        'aria-valuemin': 0,
+        'aria-valuemax': 100,
+      },
+      fill,
+    ),
     h('p', { class: 'muted' }, details.join(' · ')),
   );
 }
