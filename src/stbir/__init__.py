@@ -15,6 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stbir.client import Client
     from stbir.errors import (
         BundleError,
         ConfigError,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         MissingExtraError,
         ModelMismatchError,
         QueryError,
+        ServiceError,
         SketchError,
         StbirError,
     )
@@ -41,6 +43,7 @@ _HOMES = {
     "Answer": "stbir.search",
     "Bundle": "stbir.model.bundle",
     "BundleError": "stbir.errors",
+    "Client": "stbir.client",
     "ConfigError": "stbir.errors",
     "DatasetError": "stbir.errors",
     "Encoder": "stbir.model.encoder",
@@ -56,6 +59,7 @@ _HOMES = {
     "Query": "stbir.query",
     "QueryError": "stbir.errors",
     "Searcher": "stbir.search",
+    "ServiceError": "stbir.errors",
     "Sketch": "stbir.strokes",
     "SketchError": "stbir.errors",
     "StbirError": "stbir.errors",
@@ -67,6 +71,7 @@ __all__ = [
     "Answer",
     "Bundle",
     "BundleError",
+    "Client",
     "ConfigError",
     "DatasetError",
     "Encoder",
@@ -82,6 +87,7 @@ __all__ = [
     "Query",
     "QueryError",
     "Searcher",
+    "ServiceError",
     "Sketch",
     "SketchError",
     "StbirError",

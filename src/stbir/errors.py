@@ -10,6 +10,7 @@
     │   └── ModelMismatchError  the gallery was indexed with another model
     ├── DatasetError            a data set or manifest that breaks its format
     ├── ConfigError             a recipe or setting with a wrong field or value
+    ├── ServiceError            a service that cannot be reached, is busy, or refuses
     └── MissingExtraError       an optional dependency is not installed
 
 The command line prints the message as one line on stderr and exits with 2; the service turns it into one JSON shape.
@@ -62,6 +63,32 @@ class DatasetError(StbirError):
 
 class ConfigError(StbirError):
     """A recipe or setting with an unknown field or an unusable value."""
+
+
+class ServiceError(StbirError):
+    """A service (`stbir serve`) that cannot be reached, is busy, or refuses.
+
+    Attributes:
+        status: HTTP status; None if there was no answer.
+        code: The service's short name for the reason.
+        request_id: Names the request in the service's log.
+        retry_after_s: When to try again; None where that would not help.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after_s = retry_after_s
 
 
 class MissingExtraError(StbirError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, HTMLResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
@@ -19,6 +19,7 @@ import stbir
 from stbir.errors import StbirError
 from stbir.search import Gallery
 from stbir.web.api import router
+from stbir.web.docs_page import STYLE, docs_page
 from stbir.web.envelope import Envelope
 from stbir.web.guard import Guard, Sessions
 from stbir.web.keys import Keyring
@@ -98,6 +99,14 @@ def _add_pages(app: FastAPI) -> None:
         if not index.is_file():
             raise Problem(404, "this installation has no page: see /docs for what the service can do")
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        return HTMLResponse(docs_page(app.openapi(), str(request.base_url).rstrip("/")))
+
+    @app.get("/docs.css", include_in_schema=False)
+    async def docs_style() -> Response:
+        return Response(STYLE, media_type="text/css", headers={"Cache-Control": "no-cache"})
 
     @app.get("/favicon.ico", include_in_schema=False)
     async def icon() -> Response:

@@ -20,6 +20,7 @@ from stbir.errors import (
     MissingExtraError,
     ModelMismatchError,
     QueryError,
+    ServiceError,
     SketchError,
     StbirError,
 )
@@ -35,6 +36,7 @@ STATUS_OF_ERROR: dict[type[StbirError], tuple[int, str]] = {
     BundleError: (503, "model_error"),
     DatasetError: (422, "dataset_error"),
     ConfigError: (422, "config_error"),
+    ServiceError: (502, "service_error"),
     MissingExtraError: (503, "missing_extra"),
 }
 CODE_OF_STATUS = {

@@ -81,10 +81,11 @@ class Service:
         self._finders = ThreadPoolExecutor(num_threads, thread_name_prefix="find")
 
     async def start(self) -> None:
-        """Warm up and begin to follow the gallery."""
+        """Load what searches need, and in the background what explanations need; begin to follow the gallery."""
         self.live.start()
-        warm = partial(self.encoder.warm_up, "sketch", "text")
-        await asyncio.get_running_loop().run_in_executor(self._finders, warm)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._finders, self.encoder.warm_up, "sketch", "text")
+        self._warming = loop.run_in_executor(self._explainer, self.encoder.warm_up, "image")
 
     def begin_to_stop(self) -> None:
         """Say that the service is no longer ready, and end streams; requests are still answered."""
