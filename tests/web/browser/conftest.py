@@ -65,8 +65,8 @@ def serving(gallery: Path, *options: str) -> Iterator[str]:
         drained.wait(timeout=10)
 
 
-# The driver keeps an event loop running in this thread, which tests of other folders must not meet: hence "package".
-@pytest.fixture(scope="package")
+# The driver keeps an event loop running in this thread, which the next module's tests must not meet.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[object]:
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'stbir[dev]'")
     path = os.environ.get("STBIR_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
