@@ -15,7 +15,7 @@ import { ServiceError } from './api.js';
 
 export const PAGE_SIZE = 24;
 /** Milliseconds to wait for more before asking. */
-const PAUSE = { ink: 50, typing: 110, now: 0 };
+const PAUSE = { ink: 30, typing: 110, now: 0 };
 /** While changes go on without a pause, ask this often. */
 const LONGEST_PAUSE_MS = 160;
 /** So long an answer under way may still come in before it is given up for a newer question. */
