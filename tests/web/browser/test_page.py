@@ -214,6 +214,40 @@ def test_the_gallery_panel_shows_its_size_model_and_a_run_of_indexing(desktop) -
     page.wait_for_function("() => document.getElementById('toast').textContent === 'The gallery is up to date'")
 
 
+def test_a_run_of_indexing_is_shown_as_it_goes(desktop) -> None:
+    page = desktop.page
+    job = {"job": "1", "state": "indexing", "done": 160, "total": 640, "rate": 41.3, "skipped": 2, "time_left_s": 12}
+    events = f"event: state\ndata: {json.dumps(job)}\n\n"
+    page.route("**/api/index/events", lambda route: route.fulfill(content_type="text/event-stream", body=events))
+    page.locator("#gallery-button").click()
+    page.wait_for_selector(".job")
+    assert page.locator(".job-bar").get_attribute("aria-valuenow") == "25"
+    assert page.locator(".job p").inner_text() == "160 of 640 · 41 a second · 2 skipped · about 12 s left"
+    assert page.locator("#gallery-label").inner_text() == "Indexing 160 of 640"
+
+
+def test_an_empty_gallery_says_how_to_fill_it(visit) -> None:
+    visitor = visit(None)
+    page = visitor.page
+
+    def emptied(route) -> None:
+        route.fulfill(json={**route.fetch().json(), "num_pictures": 0})
+
+    page.route("**/api/gallery", emptied)
+    visitor.open()
+    page.wait_for_function("() => document.getElementById('start-text').textContent.includes('no pictures yet')")
+
+
+def test_a_link_to_an_example_picture_names_it(desktop, visit) -> None:
+    desktop.describe("yellow bag")
+    card = desktop.page.locator(".hit").first
+    picture, name = card.get_attribute("data-id"), desktop.found()[0]
+    other = visit(f"/#i={picture}")
+    other.page.wait_for_function("() => document.getElementById('example-name').textContent.endsWith('.jpg')")
+    assert other.page.locator("#example-name").inner_text() == name
+    assert other.found()[0] == name
+
+
 def test_a_busy_service_is_asked_again_by_itself(desktop) -> None:
     desktop.expected = ["503"]
     refusals = iter([True])

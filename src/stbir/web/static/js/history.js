@@ -3,7 +3,8 @@
  * this browser's storage; where that is switched off, for as long as the page lives.
  */
 
-import { byId, h } from './dom.js';
+import { thumbnailUrl } from './api.js';
+import { byId, h, icon } from './dom.js';
 import { paintThumbnail } from './ink.js';
 import { fromHash } from './link.js';
 
@@ -55,8 +56,6 @@ export class History {
   /** @param {Entry} entry */
   #item({ hash, when }) {
     const { strokes, text, not, image } = fromHash(hash);
-    const canvas = h('canvas', { 'aria-hidden': 'true' });
-    paintThumbnail(canvas, strokes, { sidePx: 56, lineShare: 0.03 });
     const words = text || (image ? 'Pictures like one' : 'Drawing only');
     const open = () => {
       this.dialog.close();
@@ -68,7 +67,7 @@ export class History {
       h(
         'button',
         { class: 'history-item', type: 'button', onclick: open },
-        canvas,
+        sign(strokes, image),
         h(
           'span',
           { class: 'history-words' },
@@ -79,6 +78,19 @@ export class History {
       ),
     );
   }
+}
+
+/**
+ * What stands before a search in the list: its drawing, its example, or a sign for words.
+ * @param {import('./geometry.js').Stroke[]} strokes @param {string} image
+ */
+function sign(strokes, image) {
+  if (strokes.length) {
+    const canvas = h('canvas', { 'aria-hidden': 'true' });
+    paintThumbnail(canvas, strokes, { sidePx: 56, lineShare: 0.03 });
+    return canvas;
+  }
+  return image ? h('img', { src: thumbnailUrl(image), alt: '' }) : h('span', { class: 'history-icon' }, icon('words'));
 }
 
 /** @returns {Entry[]} */

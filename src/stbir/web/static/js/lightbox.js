@@ -221,7 +221,8 @@ export class Lightbox extends EventTarget {
     const strokes = this.query.drawing.strokes;
     if (reason.strokes?.length && strokes.length) box.append(strokePicture(strokes, reason.strokes));
     if (reason.words?.length) box.append(wordLine(this.query.text.trim(), reason.words));
-    if (!box.childElementCount) box.append(h('p', { class: 'muted' }, 'The whole picture resembles the example.'));
+    if (box.childElementCount) box.append(h('p', { class: 'why-legend' }, 'Colour marks what the score rests on.'));
+    else box.append(h('p', { class: 'muted' }, 'The whole picture resembles the example.'));
     return box;
   }
 

@@ -2,7 +2,7 @@
 
 import { Service, ServiceError, imageUrl } from './api.js';
 import { Compose } from './compose.js';
-import { byId, copyText } from './dom.js';
+import { byId, copyText, h } from './dom.js';
 import { FilterForm } from './filters.js';
 import { History } from './history.js';
 import { acceptPictures } from './intake.js';
@@ -46,6 +46,7 @@ let isDraft = false;
 
 query.addEventListener('change', (event) => {
   live.changed(/** @type {CustomEvent} */ (event).detail.pace);
+  void nameExample();
   filters.show();
   showWaiting();
   clearTimeout(settling);
@@ -131,9 +132,9 @@ function showCount(answer) {
   byId('status').textContent = count ? `Best ${count}${of} · ${milliseconds} ms` : '';
   const nothing = byId('no-hits');
   nothing.hidden = count > 0;
-  nothing.textContent = Object.keys(query.filters).length
-    ? 'No picture passes the filters. Loosen them, or reset them.'
-    : 'No picture was found.';
+  const isFiltered = Object.keys(query.filters).length > 0;
+  byId('no-hits-text').textContent = isFiltered ? 'No picture passes the filters.' : 'No picture was found.';
+  byId('no-hits-reset').hidden = !isFiltered;
 }
 
 // What can be done with a hit.
@@ -163,6 +164,7 @@ function findSimilar(hit) {
 }
 
 byId('more').addEventListener('click', () => live.more());
+byId('no-hits-reset').addEventListener('click', () => query.set({ filters: {} }));
 
 // Pictures from outside.
 
@@ -250,6 +252,7 @@ function askForKey(wasWrong) {
 async function start() {
   try {
     await upkeep.load();
+    void upkeep.follow();
   } catch (error) {
     notice.show(error instanceof ServiceError ? error : new ServiceError('broken', String(error)));
     return;
@@ -260,11 +263,31 @@ async function start() {
   filters.build(gallery.folders ?? [], gallery.filters?.columns ?? []);
   notice.hide();
   live.ask(true);
+  if (!gallery.num_pictures) showEmptyGallery();
   const answer = await service.examples().catch(() => ({ examples: [] }));
   showExamples(answer.examples, (strokes, text) => {
     query.set({ text });
     drawByHand(query.drawing, strokes, settle);
   });
+}
+
+function showEmptyGallery() {
+  const command = h('code', {}, 'stbir index PHOTOS --gallery DIR');
+  byId('start-text').replaceChildren(
+    'This gallery holds no pictures yet. Fill it with ',
+    command,
+    '; they can be found at once.',
+  );
+}
+
+/** A link names an example by its id alone. */
+async function nameExample() {
+  const { example } = query;
+  if (!example?.id || example.name) return;
+  example.name = example.id;
+  const info = await service.imageInfo(example.id).catch(() => null);
+  if (info) example.name = info.name;
+  compose.show();
 }
 
 upkeep.addEventListener('changed', () => live.ask(true));

@@ -43,6 +43,14 @@ export class Upkeep extends EventTarget {
     }
   }
 
+  /** Follow a run of indexing that someone else started. */
+  async follow() {
+    const job = await this.service.indexState().catch(() => null);
+    if (!job || IDLE_STATES.has(job.state)) return;
+    this.#progress(job);
+    this.#listen();
+  }
+
   open() {
     this.#show();
     this.dialog.showModal();
