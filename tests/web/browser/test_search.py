@@ -67,6 +67,7 @@ def test_the_slider_acts_at_once_and_encodes_nothing_anew(desktop) -> None:
     before = num_encoded(desktop.url)
     desktop.set_balance(100)
     by_words = desktop.found()
+    assert desktop.last_answer()["query"]["weights"]["sketch"] == 0
     desktop.set_balance(30)
     assert by_drawing[0].startswith("chair")
     assert by_words[0].startswith("shoe")
