@@ -104,7 +104,9 @@ export class Upkeep extends EventTarget {
     const count = `${number(gallery.num_pictures)} ${gallery.num_pictures === 1 ? 'picture' : 'pictures'}`;
     const progress = job?.total ? `Indexing ${number(job.done)} of ${number(job.total)}` : 'Indexing…';
     byId('gallery-label').replaceChildren(
-      this.isWorking ? progress : h('span', {}, h('bdi', {}, gallery.name), ` · ${count}`),
+      this.isWorking
+        ? progress
+        : h('span', {}, h('span', { class: 'pill-name' }, h('bdi', {}, gallery.name), ' · '), count),
     );
     byId('upkeep-body').replaceChildren(
       h(
