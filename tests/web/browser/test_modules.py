@@ -50,6 +50,14 @@ def test_modules_import_only_their_neighbours_and_say_what_they_are_for(module: 
     assert len(text.splitlines()) <= 320
 
 
+def test_the_page_on_the_page_names_every_key() -> None:
+    text = (ROOT / "docs" / "page.md").read_text(encoding="utf-8")
+    labels = re.findall(r"label: '([^']+)'", (STATIC / "js" / "main.js").read_text(encoding="utf-8"))
+    keys = [key for label in labels for key in label.split(" or ")]
+    assert len(keys) > 15
+    assert [key for key in keys if f"`{key}`" not in text and key != "?"] == []
+
+
 class _Inline(HTMLParser):
     """Collects what the content policy forbids, and what comes from elsewhere."""
 

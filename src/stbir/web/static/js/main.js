@@ -1,11 +1,14 @@
 /** Puts the page together: query, canvas, live search, results, dialogs, address. Each part knows its own; this one, all. */
 
+import { Address } from './address.js';
 import { Service, ServiceError, imageUrl } from './api.js';
 import { Compose } from './compose.js';
-import { byId, copyText, h } from './dom.js';
+import { byId, copyText } from './dom.js';
 import { FilterForm } from './filters.js';
+import { Found } from './found.js';
 import { History } from './history.js';
 import { acceptPictures } from './intake.js';
+import { askForKey } from './key.js';
 import { bindKeys } from './keys.js';
 import { Lightbox } from './lightbox.js';
 import { LiveSearch } from './live.js';
@@ -19,9 +22,6 @@ import { Upkeep } from './upkeep.js';
 
 /** @typedef {import('./api.js').Hit} Hit */
 
-/** A search is kept in history once it stood for so long. */
-const SETTLED_MS = 1500;
-
 const service = new Service(askForKey);
 const query = new Query();
 const pad = new Pad(/** @type {HTMLCanvasElement} */ (byId('ink')), byId('tip'), query.drawing);
@@ -32,115 +32,30 @@ const live = new LiveSearch(
   (body, signal) => service.search(body, signal),
   () => (query.isEmpty ? null : query.toBody()),
 );
+// Registered before the view, which shows what this starts.
+query.addEventListener('change', (event) => live.changed(/** @type {CustomEvent} */ (event).detail.pace));
+const found = new Found(query, live, results);
 const lightbox = new Lightbox(/** @type {HTMLDialogElement} */ (byId('lightbox')), service, query, results);
-const history = new History((hash) => visit(hash));
+const history = new History((hash) => address.visit(hash));
+const address = new Address(query, history, () => found.sayFound());
 const upkeep = new Upkeep(service);
 const notice = new Notice(() => (upkeep.gallery ? live.ask(true) : void start()));
-const found = byId('found');
 
-let settling = 0;
-/** Whether the address's newest entry is of a query that is still being made. */
-let isDraft = false;
-
-// The query changes: ask, keep the address alike.
-
-query.addEventListener('change', (event) => {
-  live.changed(/** @type {CustomEvent} */ (event).detail.pace);
-  void nameExample();
+query.addEventListener('change', () => {
   filters.show();
-  showWaiting();
-  clearTimeout(settling);
-  settling = setTimeout(settle, SETTLED_MS);
+  void nameExample();
 });
-
-/** Keep the address alike; a query in the making has one entry, however often it changes. */
-function noteAddress() {
-  const hash = query.toHash();
-  if (hash === location.hash.slice(1)) return;
-  const address = hash ? `#${hash}` : location.pathname;
-  if (isDraft) window.history.replaceState(null, '', address);
-  else window.history.pushState(null, '', address);
-  isDraft = true;
-}
-
-/** The query stood for a while: remember it in the history. What changes from here on is another one. */
-function settle() {
-  clearTimeout(settling);
-  noteAddress();
-  isDraft = false;
-  if (!query.isEmpty && query.fitsIntoLink) history.add(query.toHash());
-}
-
-/** Make another query the present one; the present one stays one step back. @param {string} hash */
-function visit(hash) {
-  settle();
-  query.restore(hash);
-  settle();
-}
-
-window.addEventListener('popstate', () => {
-  isDraft = false;
-  query.restore(location.hash);
-});
-
-// Answers come in.
-
-function showWaiting() {
-  found.setAttribute('aria-busy', String(live.isWaiting));
-}
-
-live.addEventListener('busy', () => {
-  showWaiting();
-  if (!results.hits.length) {
-    found.dataset.state = 'results';
-    results.showWaiting();
-  }
-});
-
-live.addEventListener('answer', (event) => {
-  const { answer, isMore } = /** @type {CustomEvent} */ (event).detail;
-  showWaiting();
+live.addEventListener('answer', () => {
   notice.hide();
-  found.dataset.state = 'results';
-  results.show(answer.hits, query.weights, { isMore, isCalm: query.drawing.isDrawing });
-  if (!query.drawing.isDrawing) noteAddress();
-  byId('more').hidden = !live.hasMore;
-  showCount(answer);
+  if (!query.drawing.isDrawing) address.note();
 });
-
-live.addEventListener('nothing', () => {
-  showWaiting();
-  notice.hide();
-  results.clear();
-  found.dataset.state = 'start';
-  byId('status').textContent = '';
-  byId('more').hidden = byId('no-hits').hidden = true;
-});
-
-live.addEventListener('failure', (event) => {
-  showWaiting();
-  if (!results.hits.length) results.clear();
-  notice.show(/** @type {CustomEvent} */ (event).detail.error);
-});
-
-/** @param {import('./api.js').Answer} answer */
-function showCount(answer) {
-  const count = results.hits.length;
-  const all = upkeep.gallery?.num_pictures;
-  const milliseconds = Math.max(1, Math.round(answer.took_ms?.total ?? 0));
-  const of = all ? ` of ${Number(all).toLocaleString()}` : '';
-  byId('status').textContent = count ? `Best ${count}${of} · ${milliseconds} ms` : '';
-  const nothing = byId('no-hits');
-  nothing.hidden = count > 0;
-  const isFiltered = Object.keys(query.filters).length > 0;
-  byId('no-hits-text').textContent = isFiltered ? 'No picture passes the filters.' : 'No picture was found.';
-  byId('no-hits-reset').hidden = !isFiltered;
-}
+live.addEventListener('nothing', () => notice.hide());
+live.addEventListener('failure', (event) => notice.show(/** @type {CustomEvent} */ (event).detail.error));
 
 // What can be done with a hit.
 
 results.addEventListener('open', (event) => {
-  settle();
+  address.settle();
   lightbox.open(/** @type {CustomEvent} */ (event).detail.index);
 });
 results.addEventListener('similar', (event) =>
@@ -156,15 +71,12 @@ lightbox.addEventListener('trace', (event) => {
 
 /** Start over from a picture; the search before it stays one step back. @param {Hit} hit */
 function findSimilar(hit) {
-  settle();
+  address.settle();
   query.restore('');
   query.set({ example: { id: hit.id, name: hit.name, data: '', url: '' } });
-  settle();
+  address.settle();
   window.scrollTo({ top: 0 });
 }
-
-byId('more').addEventListener('click', () => live.more());
-byId('no-hits-reset').addEventListener('click', () => query.set({ filters: {} }));
 
 // Pictures from outside.
 
@@ -177,14 +89,14 @@ acceptPictures({
 
 // Header and keys.
 
-const startOver = () => visit('');
+const startOver = () => address.visit('');
 const shareLink = () => {
-  settle();
+  address.settle();
   const isWhole = query.fitsIntoLink;
   void copyText(location.href, isWhole ? 'Link copied' : 'Link copied, without the picture from your disk');
 };
 const openHistory = () => {
-  settle();
+  address.settle();
   history.open();
 };
 const openHelp = () => /** @type {HTMLDialogElement} */ (byId('help')).showModal();
@@ -231,24 +143,6 @@ compose.text.addEventListener('keydown', (event) => {
 
 // Start.
 
-/** @param {boolean} wasWrong @returns {Promise<string>} */
-function askForKey(wasWrong) {
-  const dialog = /** @type {HTMLDialogElement} */ (byId('key-dialog'));
-  const input = /** @type {HTMLInputElement} */ (byId('key'));
-  if (wasWrong) byId('key-note').textContent = 'This key does not open the gallery. Try another.';
-  input.value = '';
-  if (!dialog.open) dialog.showModal();
-  return new Promise((resolve) => {
-    const take = (/** @type {Event} */ event) => {
-      event.preventDefault();
-      byId('key-form').removeEventListener('submit', take);
-      dialog.close();
-      resolve(input.value.trim());
-    };
-    byId('key-form').addEventListener('submit', take);
-  });
-}
-
 async function start() {
   try {
     await upkeep.load();
@@ -262,22 +156,14 @@ async function start() {
   pad.setLineShare(gallery.line_width_share);
   filters.build(gallery.folders ?? [], gallery.filters?.columns ?? []);
   notice.hide();
+  found.numPictures = gallery.num_pictures;
   live.ask(true);
-  if (!gallery.num_pictures) showEmptyGallery();
+  if (!gallery.num_pictures) found.showEmptyGallery();
   const answer = await service.examples().catch(() => ({ examples: [] }));
   showExamples(answer.examples, (strokes, text) => {
     query.set({ text });
-    drawByHand(query.drawing, strokes, settle);
+    drawByHand(query.drawing, strokes, () => address.settle());
   });
-}
-
-function showEmptyGallery() {
-  const command = h('code', {}, 'stbir index PHOTOS --gallery DIR');
-  byId('start-text').replaceChildren(
-    'This gallery holds no pictures yet. Fill it with ',
-    command,
-    '; they can be found at once.',
-  );
 }
 
 /** A link names an example by its id alone. */
@@ -290,6 +176,9 @@ async function nameExample() {
   compose.show();
 }
 
-upkeep.addEventListener('changed', () => live.ask(true));
+upkeep.addEventListener('changed', () => {
+  found.numPictures = upkeep.gallery.num_pictures;
+  live.ask(true);
+});
 if (location.hash) query.restore(location.hash);
 void start();

@@ -3,9 +3,9 @@
 Serves a gallery of 10,000 pictures (the samples, and copies of them with disturbed vectors), draws the sample drawings
 with pointer events in headless Chromium, and stops the clock when the browser has painted the answer to the whole
 drawing. Also measures the time between frames while drawing. Needs the extras `web` and `dev`, and Chromium. Writes
-benchmarks/results/page.json, which benchmarks/render.py turns into docs/benchmarks.md.
+benchmarks/results/page_latency.json, which benchmarks/render.py turns into docs/benchmarks.md.
 
-    python benchmarks/page.py [--gallery DIR] [--drawings N]
+    python benchmarks/page_latency.py [--gallery DIR] [--drawings N]
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from visitor import Visitor, sample_drawing, start_chromium  # noqa: E402  # found by the line above
 
-RESULT = ROOT / "benchmarks" / "results" / "page.json"
+RESULT = ROOT / "benchmarks" / "results" / "page_latency.json"
 NUM_PICTURES = 10_000
 WORDS = "pink fabric chair"
 HOLD_MS = 500
