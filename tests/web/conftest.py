@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import write_photos
+from web_answers import Process
 
 pytest.importorskip("fastapi")
 
@@ -63,3 +64,23 @@ def own_gallery(tiny_bundle, own_photos, tmp_path) -> Path:
     path = tmp_path / "own.gallery"
     Gallery.open(path, model=tiny_bundle.path).index(own_photos)
     return path
+
+
+@pytest.fixture
+def start(tiny_bundle, indexed) -> Iterator[Callable[..., Process]]:
+    """Start services in processes of their own: `start(*arguments, gallery=path)`."""
+    running: list[Process] = []
+
+    def begin(*arguments: str, gallery: Path = indexed) -> Process:
+        port = [] if "--port" in arguments else ["--port", "0"]
+        running.append(Process(gallery, tiny_bundle.path, *port, *arguments))
+        running[-1].wait_ready()
+        return running[-1]
+
+    yield begin
+    for each in running:
+        if each.process.poll() is None:
+            each.process.kill()
+        each.process.wait()
+        if each.process.stderr:
+            each.process.stderr.close()

@@ -76,6 +76,31 @@ if TYPE_CHECKING:
     help="Requests per second of one client, on average; no limit on this machine, else 20.",
 )
 @click.option(
+    "--max-searches",
+    metavar="N",
+    default=64,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Searches running or waiting; more are told to come back.",
+)
+@click.option(
+    "--max-connections",
+    metavar="N",
+    default=512,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Open connections; more are closed at once.",
+)
+@click.option(
+    "--patience",
+    "patience_s",
+    metavar="SECONDS",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="How long a request may take to arrive.",
+)
+@click.option(
     "--hide-paths", is_flag=True, help="Answers name files below their folder only; always so for other machines."
 )
 @click.option(
@@ -101,6 +126,9 @@ def serve(
     read_only: bool,
     exclude: tuple[str, ...],
     rate: float | None,
+    max_searches: int,
+    max_connections: int,
+    patience_s: float,
     hide_paths: bool,
     log_format: str,
     log_queries: bool,
@@ -128,6 +156,9 @@ def serve(
         keys=_read_keys(api_keys, key_file),
         threads=threads,
         requests_per_s=rate if rate is not None or is_local else 20.0,
+        max_searches=max_searches,
+        max_connections=max_connections,
+        body_timeout_s=patience_s,
         is_writable=not read_only,
         exclude=exclude,
         shows_paths=is_local and not hide_paths,

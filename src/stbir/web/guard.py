@@ -11,7 +11,6 @@ import secrets
 import time
 from collections import OrderedDict
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -125,7 +124,7 @@ class Guard:
             return
         site = headers.get("sec-fetch-site", "none")
         origin = headers.get("origin")
-        is_foreign = origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+        is_foreign = origin is not None and origin.partition("://")[2].lower() != headers.get("host", "").lower()
         if site not in ("same-origin", "none") or (is_foreign and scope["method"] not in SAFE_METHODS):
             raise Problem(403, "a page of another site asked: only the service's own page and programs may")
 
