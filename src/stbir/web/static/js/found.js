@@ -10,6 +10,8 @@ import { announce, byId, h } from './dom.js';
 export class Found {
   /** How many pictures the gallery holds; null while it is not known. @type {number | null} */
   numPictures = null;
+  /** Whether the drawing changed last: then the next answer is near, and cards had better not glide. */
+  #isDrawn = false;
 
   /** @param {Query} query @param {LiveSearch} live @param {Results} results */
   constructor(query, live, results) {
@@ -19,7 +21,10 @@ export class Found {
     this.box = byId('found');
     byId('more').addEventListener('click', () => live.more());
     byId('no-hits-reset').addEventListener('click', () => query.set({ filters: {} }));
-    query.addEventListener('change', () => this.#showBusy());
+    query.addEventListener('change', (event) => {
+      this.#isDrawn = /** @type {CustomEvent} */ (event).detail.isDrawn;
+      this.#showBusy();
+    });
     live.addEventListener('busy', () => this.#showWaiting());
     live.addEventListener('answer', (event) => this.#showAnswer(/** @type {CustomEvent} */ (event).detail));
     live.addEventListener('nothing', () => this.#showStart());
@@ -57,7 +62,7 @@ export class Found {
   #showAnswer({ answer, isMore }) {
     this.#showBusy();
     this.box.dataset.state = 'results';
-    this.results.show(answer.hits, this.query.weights, { isMore, isCalm: this.query.drawing.isDrawing });
+    this.results.show(answer.hits, this.query.weights, { isMore, isCalm: this.#isDrawn });
     byId('more').hidden = !this.live.hasMore;
     this.#showCount(answer);
   }

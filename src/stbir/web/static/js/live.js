@@ -13,7 +13,6 @@ import { ServiceError } from './api.js';
 /** @typedef {import('./query.js').Pace} Pace */
 /** @typedef {(body: Body, signal: AbortSignal) => Promise<Answer>} Search */
 
-export const PAGE_SIZE = 24;
 /** Milliseconds to wait for more before asking. */
 const PAUSE = { ink: 30, typing: 110, now: 0 };
 /** While changes go on without a pause, ask this often. */
@@ -83,14 +82,14 @@ export class LiveSearch extends EventTarget {
     if (text === this.#asked && !isRepeat) return;
     this.#asked = text;
     this.#nextOffset = null;
-    if (body) void this.#run({ ...body, top: PAGE_SIZE }, false);
+    if (body) void this.#run(body, false);
     else this.#forget();
   }
 
   /** Ask for the next page. */
   more() {
     const body = this.currentBody();
-    if (body && this.#nextOffset !== null) void this.#run({ ...body, top: PAGE_SIZE, offset: this.#nextOffset }, true);
+    if (body && this.#nextOffset !== null) void this.#run({ ...body, offset: this.#nextOffset }, true);
   }
 
   #forget() {

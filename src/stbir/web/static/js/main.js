@@ -22,6 +22,10 @@ import { Upkeep } from './upkeep.js';
 
 /** @typedef {import('./api.js').Hit} Hit */
 
+const NUM_SHOWN = 24;
+/** While the pen is down fewer pictures will do: what is out of sight would only slow the next answer. */
+const NUM_WHILE_DRAWING = 12;
+
 const service = new Service(askForKey);
 const query = new Query();
 const pad = new Pad(/** @type {HTMLCanvasElement} */ (byId('ink')), byId('tip'), query.drawing);
@@ -30,7 +34,7 @@ const filters = new FilterForm(query);
 const results = new Results(byId('hits'));
 const live = new LiveSearch(
   (body, signal) => service.search(body, signal),
-  () => (query.isEmpty ? null : query.toBody()),
+  () => (query.isEmpty ? null : { ...query.toBody(), top: query.drawing.isDrawing ? NUM_WHILE_DRAWING : NUM_SHOWN }),
 );
 // Registered before the view, which shows what this starts.
 query.addEventListener('change', (event) => live.changed(/** @type {CustomEvent} */ (event).detail.pace));

@@ -1,6 +1,7 @@
 /**
  * What is asked: the drawing, words, words that must not match, an example picture, their balance, filters. The one
- * place that turns it into a request and into a link. Fires `change` with a `detail.pace` of how soon an answer is due.
+ * place that turns it into a request and into a link. Fires `change` with `detail.pace`, how soon an answer is due, and
+ * `detail.isDrawn`, whether it was the drawing that changed.
  */
 
 import { Drawing } from './drawing.js';
@@ -33,7 +34,7 @@ export class Query extends EventTarget {
     super();
     this.drawing.addEventListener('change', () => {
       if (!this.drawing.isEmpty) this.sketchPicture = null;
-      this.#tell(this.drawing.isDrawing ? 'ink' : 'now');
+      this.#tell(this.drawing.isDrawing ? 'ink' : 'now', true);
     });
   }
 
@@ -146,9 +147,9 @@ export class Query extends EventTarget {
     });
   }
 
-  /** @param {Pace} pace */
-  #tell(pace) {
-    if (!this.#isRestoring) this.dispatchEvent(new CustomEvent('change', { detail: { pace } }));
+  /** @param {Pace} pace @param {boolean} [isDrawn] Whether it was the drawing that changed. */
+  #tell(pace, isDrawn = false) {
+    if (!this.#isRestoring) this.dispatchEvent(new CustomEvent('change', { detail: { pace, isDrawn } }));
   }
 }
 
