@@ -75,7 +75,7 @@ def page(results: Path) -> str:
     """The page as Markdown, from the result files of a folder."""
     parts = [HEAD]
     parts += [markdown_of(each, "images/experiments") for each in read_experiments(results / "experiments")]
-    times = [("latency", latency), ("evaluation-scale", evaluation_scale)]
+    times = [("latency", latency), ("page_latency", page_latency), ("evaluation-scale", evaluation_scale)]
     found = [(render, results / f"{name}.json") for name, render in times if (results / f"{name}.json").exists()]
     if found:
         parts.append("## Time and size\n")
@@ -109,6 +109,36 @@ def latency(found: dict[str, Any]) -> str:
 
 ```
 make bench
+```
+"""
+
+
+def page_latency(found: dict[str, Any]) -> str:
+    """Table of how soon the page shows results."""
+    machine = found["machine"]
+    busy = "" if machine["load_before"] is None else f", load {machine['load_before']} before"
+    rows = {
+        "pen lifted: from its last movement to painted results": "pen_lifted_ms",
+        "pen resting on the canvas: from its last movement to painted results": "pen_held_ms",
+        "time between frames while a line is drawn": "frame_ms",
+    }
+    lines = "\n".join(
+        f"| {name} | {found[key]['p50']:.0f} ms | {found[key]['p95']:.0f} ms | {found[key]['max']:.0f} ms "
+        f"| {found[key]['n']:,} |"
+        for name, key in rows.items()
+    )
+    return f"""**The page.**
+
+{found["num_drawings"]} sample drawings drawn stroke by stroke in a real browser (Chromium {found["browser"]}, no GPU), with
+words in the box, over {found["num_pictures"]:,} pictures; browser and service on the same machine:
+{machine["processor"]}, {machine["cores"]} cores{busy}.
+
+| | p50 | p95 | max | n |
+|---|---|---|---|---|
+{lines}
+
+```
+python benchmarks/page_latency.py && python benchmarks/render.py
 ```
 """
 
