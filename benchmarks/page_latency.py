@@ -34,7 +34,7 @@ from stbir.gallery.store import Store
 
 sys.path.insert(0, str(ROOT / "tests"))
 
-from visitor import Visitor, sample_drawing, start_chromium  # noqa: E402  # found by the line above
+from visitor import Visitor, sample_drawing, start_chromium  # found by the line above
 
 RESULT = ROOT / "benchmarks" / "results" / "page_latency.json"
 NUM_PICTURES = 10_000
