@@ -14,6 +14,7 @@ import io
 import json
 import os
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -179,12 +180,13 @@ def parse_manifest(content: bytes, name: str) -> tuple[Row, ...]:
     """
     rows: list[Row] = []
     line_of: dict[str, int] = {}
-    for number, line in enumerate(io.BytesIO(content.removeprefix(b"\xef\xbb\xbf")), start=1):
-        if not line.strip():
-            continue
+    for number, line in numbered_lines(content):
         if len(rows) >= MAX_ROWS:
             raise DatasetError(f"{name} has more than the {MAX_ROWS:,} rows allowed: split it")
-        row = _parse_line(line, f"{name}:{number}")
+        try:
+            row = parse_line(line)
+        except BadLine as error:
+            raise DatasetError(f"{name}:{number}: {error}") from None
         if row.id in line_of:
             raise DatasetError(
                 f"{name}:{number}: the id {row.id!r} was used in line {line_of[row.id]} already: make ids unique"
@@ -196,27 +198,64 @@ def parse_manifest(content: bytes, name: str) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _parse_line(line: bytes, where: str) -> Row:
+class BadLine(ValueError):
+    """A line that is no row.
+
+    Attributes:
+        messages: All that is wrong with it; `str` gives the first.
+    """
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(messages[0])
+        self.messages = messages
+
+
+def numbered_lines(content: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines of a text file that are not blank, with their numbers from 1; a byte order mark is dropped."""
+    for number, line in enumerate(io.BytesIO(content.removeprefix(b"\xef\xbb\xbf")), start=1):
+        if line.strip():
+            yield number, line
+
+
+def parse_line(line: bytes) -> Row:
+    """Read one line of a manifest.
+
+    Raises:
+        BadLine: Over the limits, not a JSON object, or fields that break the format.
+    """
+    try:
+        return Row.model_validate(parse_object(line))
+    except ValidationError as error:
+        raise BadLine(*field_errors(error)) from None
+
+
+def parse_object(line: bytes) -> dict[str, Any]:
+    """Read a JSON object of a line.
+
+    Raises:
+        BadLine: Over the limits, or not a JSON object.
+    """
     if len(line) > MAX_LINE_BYTES:
-        raise DatasetError(
-            f"{where}: the line has {len(line):,} bytes, more than the {MAX_LINE_BYTES:,} allowed: shorten it"
-        )
+        raise BadLine(f"the line has {len(line):,} bytes, more than the {MAX_LINE_BYTES:,} allowed: shorten it")
     try:
         data = json.loads(line, parse_constant=_refuse_constant)
     except RecursionError:
-        raise DatasetError(f"{where}: the JSON is nested too deeply: expected one flat object") from None
+        raise BadLine("the JSON is nested too deeply: expected one flat object") from None
     except ValueError as error:
-        raise DatasetError(f"{where}: not JSON ({error}): expected one JSON object per line") from None
+        raise BadLine(f"not JSON ({error}): expected one JSON object per line") from None
     if not isinstance(data, dict):
-        raise DatasetError(f"{where}: a JSON {type(data).__name__}: expected one JSON object per line")
-    try:
-        return Row.model_validate(data)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(map(str, first["loc"])) or "row"
-        value = repr(first["input"])[:60]
-        message = first["msg"].removeprefix("Value error, ")
-        raise DatasetError(f"{where}: field {field} is {value}: {message}") from None
+        raise BadLine(f"a JSON {type(data).__name__}: expected one JSON object per line")
+    return data
+
+
+def field_errors(error: ValidationError) -> tuple[str, ...]:
+    """What is wrong with the fields of a row, one line each."""
+    messages = []
+    for found in error.errors(include_url=False):
+        field = ".".join(map(str, found["loc"])) or "row"
+        message = found["msg"].removeprefix("Value error, ")
+        messages.append(f"field {field} is {repr(found['input'])[:60]}: {message}")
+    return tuple(messages)
 
 
 def _refuse_constant(name: str) -> NoReturn:

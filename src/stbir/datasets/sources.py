@@ -10,7 +10,7 @@ import os
 import threading
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,9 @@ from stbir.files import read_regular_file
 
 MAX_FILE_BYTES = 256_000_000
 MAX_ENTRIES = 4_000_000
+
+_LITTER = frozenset({"__MACOSX", "Thumbs.db", "desktop.ini"})
+_OTHER_ARCHIVES = (".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")
 
 
 class Files(Protocol):
@@ -38,6 +41,13 @@ class Files(Protocol):
         """Content of a file; `DatasetError` names it where it is missing, too large, damaged or outside."""
         ...
 
+    def names(self) -> tuple[str, ...]:
+        """All files, sorted, as they are called there: a zip may hold names that `read` refuses.
+
+        Hidden files and what archivers leave behind are left out; links to folders are not followed.
+        """
+        ...
+
 
 class FolderFiles:
     """A data set in a folder.
@@ -52,6 +62,7 @@ class FolderFiles:
         self.root = root
         self.name = str(root)
         self._resolved = root.resolve()
+        self._names: tuple[str, ...] | None = None
 
     def has(self, name: str) -> bool:
         """Whether there is such a file."""
@@ -60,6 +71,23 @@ class FolderFiles:
     def read(self, name: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         """Content of a file, at most `max_bytes`."""
         return read_regular_file(self._locate(name), max_bytes, DatasetError)
+
+    def names(self) -> tuple[str, ...]:
+        """All files below the folder."""
+        if self._names is None:
+            found = []
+            for name in self._walk():
+                found.append(name)
+                if len(found) > MAX_ENTRIES:
+                    raise DatasetError(f"{self.name} holds more than the {MAX_ENTRIES:,} files allowed: split it")
+            self._names = tuple(sorted(found))
+        return self._names
+
+    def _walk(self) -> Iterator[str]:
+        for folder, folders, names in os.walk(self.root):
+            folders[:] = [name for name in folders if not _is_litter(name)]
+            start = Path(folder).relative_to(self.root).as_posix()
+            yield from (name if start == "." else f"{start}/{name}" for name in names if not _is_litter(name))
 
     def _locate(self, name: str) -> Path:
         path = self.root / _checked(name, self.name)
@@ -103,6 +131,11 @@ class ZipFiles:
                 f"{self.name}: {name!r} has more than the {max_bytes:,} bytes allowed: give a smaller file"
             )
         return content
+
+    def names(self) -> tuple[str, ...]:
+        """All files of the zip; one that is in it twice is named twice."""
+        entries = (entry.filename for entry in self._opened().infolist() if not entry.is_dir())
+        return tuple(sorted(name for name in entries if not any(map(_is_litter, name.split("/")))))
 
     def __getstate__(self) -> dict[str, object]:
         return {"path": self.path}
@@ -157,11 +190,70 @@ class MountedFiles:
         source, inner = self._resolve(name)
         return source.read(inner, max_bytes)
 
+    def names(self) -> tuple[str, ...]:
+        """All files of all sources."""
+        found = ((folder, name) for folder, files in self.mounts.items() for name in files.names())
+        return tuple(sorted(f"{folder}/{name}" if folder else name for folder, name in found))
+
     def _resolve(self, name: str) -> tuple[Files, str]:
         folder, _, inner = name.partition("/")
         if folder and inner and folder in self.mounts:
             return self.mounts[folder], inner
         return self.mounts[""], name
+
+
+class Subfolder:
+    """A folder of a source as a source of its own.
+
+    Args:
+        files: The source.
+        folder: Its folder, without a slash at the end.
+    """
+
+    def __init__(self, files: Files, folder: str) -> None:
+        self.files = files
+        self.folder = folder
+        self.name = f"{files.name}/{folder}"
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return self.files.has(f"{self.folder}/{_checked(name, self.name)}")
+
+    def read(self, name: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+        """Content of a file, at most `max_bytes`."""
+        return self.files.read(f"{self.folder}/{_checked(name, self.name)}", max_bytes)
+
+    def names(self) -> tuple[str, ...]:
+        """All files below the folder."""
+        start = f"{self.folder}/"
+        return tuple(name.removeprefix(start) for name in self.files.names() if name.startswith(start))
+
+
+class Chosen:
+    """A source of which one file was named: others of its kind are not listed.
+
+    Args:
+        files: The source.
+        chosen: The file, such as `val_manifest.jsonl`.
+    """
+
+    def __init__(self, files: Files, chosen: str) -> None:
+        self.files = files
+        self.chosen = chosen
+        self.name = files.name
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return self.files.has(name)
+
+    def read(self, name: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+        """Content of a file, at most `max_bytes`."""
+        return self.files.read(name, max_bytes)
+
+    def names(self) -> tuple[str, ...]:
+        """All files but those that end like the chosen one, and the chosen one."""
+        suffix = os.path.splitext(self.chosen)[1]  # noqa: PTH122
+        return tuple(name for name in self.files.names() if name == self.chosen or not name.endswith(suffix))
 
 
 def open_files(path: Path) -> Files:
@@ -180,7 +272,13 @@ def open_files(path: Path) -> Files:
         return FolderFiles(path)
     if not path.exists():
         raise DatasetError(f"{path} does not exist: give a data set's folder or zip")
+    if path.suffix.lower() in _OTHER_ARCHIVES:
+        raise DatasetError(f"{path} is an archive that cannot be read in place: unpack it, or pack it as a zip")
     return ZipFiles(path)
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name in _LITTER
 
 
 def _checked(name: str, where: str) -> str:
