@@ -15,6 +15,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,23 +88,32 @@ def load_picture(
         raise ImageError(f"{name} is damaged and cannot be decoded ({text}): restore it or leave it out") from None
 
 
-def picture_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+def picture_size(path_or_bytes: str | os.PathLike[str] | bytes) -> tuple[int, int]:
     """Width and height of a picture in pixels as seen upright; reads the header only.
+
+    Args:
+        path_or_bytes: A file, or the content of one.
 
     Raises:
         ImageError: Missing, not readable, not a regular file or not a picture; names the file.
     """
-    with open_regular_file(path, ImageError) as file:
-        try:
-            with _quiet_pillow(), Image.open(file, formats=_formats()) as picture:
-                width, height = picture.size
-                is_turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-        except MemoryError:
-            raise no_memory(os.fspath(path)) from None
-        except Exception as reason:
-            if isinstance(reason, OSError) and reason.errno is not None:
-                raise  # of the disk, not of a decoder
-            raise ImageError(f"{os.fspath(path)} is not a picture that can be read ({reason})") from None
+    if isinstance(path_or_bytes, bytes):
+        return _header_size(io.BytesIO(path_or_bytes), "the picture")
+    with open_regular_file(path_or_bytes, ImageError) as file:
+        return _header_size(file, os.fspath(path_or_bytes))
+
+
+def _header_size(file: IO[bytes], name: str) -> tuple[int, int]:
+    try:
+        with _quiet_pillow(), Image.open(file, formats=_formats()) as picture:
+            width, height = picture.size
+            is_turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+    except MemoryError:
+        raise no_memory(name) from None
+    except Exception as reason:
+        if isinstance(reason, OSError) and reason.errno is not None:
+            raise  # of the disk, not of a decoder
+        raise ImageError(f"{name} is not a picture that can be read ({reason})") from None
     return (height, width) if is_turned else (width, height)
 
 

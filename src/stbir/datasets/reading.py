@@ -23,7 +23,7 @@ from stbir.datasets.manifest import (
     Row,
     field_errors,
     numbered_lines,
-    parse_line,
+    parse_object,
 )
 from stbir.datasets.problems import ERROR, WARNING, Problem
 from stbir.datasets.sources import Files
@@ -95,21 +95,28 @@ class Reading:
         Returns:
             The row; None where it breaks the format.
         """
-        try:
-            row = Row.model_validate({name: value for name, value in fields.items() if value is not None})
-        except ValidationError as error:
-            for message in field_errors(error):
-                self.error("outside" if "lead" in message else "format", place, message)
-            return None
-        return self.add(place, row)
+        return self._validated(place, {name: value for name, value in fields.items() if value is not None})
 
     def line(self, place: str, line: bytes) -> Row | None:
         """Add the row of a manifest's line."""
         try:
-            row = parse_line(line)
+            fields = parse_object(line)
         except BadLine as error:
-            for message in error.messages:
-                self.error("outside" if "out of the data set" in message else "format", place, message)
+            self.error("format", place, str(error))
+            return None
+        return self._validated(place, fields)
+
+    def _validated(self, place: str, fields: dict[str, Any]) -> Row | None:
+        texts = fields.get("texts")
+        for text in (fields.get("text"), *(texts if isinstance(texts, list | tuple) else ())):
+            if isinstance(text, str) and not text.strip():
+                self.warning("text", place, "the text is empty: leave the field out, or write one", row=_id_of(fields))
+        try:
+            row = Row.model_validate(fields)
+        except ValidationError as error:
+            for message in field_errors(error):
+                is_outside = "out of the data set" in message
+                self.error("outside" if is_outside else "format", place, message, row=_id_of(fields))
             return None
         return self.add(place, row)
 
@@ -207,3 +214,8 @@ class Reading:
         if not self.rows and not self.problems:
             self.error("format", "", "no rows were found: expected pictures, drawings or texts")
         return Dataset(self.name, self.files, tuple(self.rows), self.strokes)
+
+
+def _id_of(fields: Mapping[str, Any]) -> str | None:
+    known = fields.get("id")
+    return known if isinstance(known, str) else None

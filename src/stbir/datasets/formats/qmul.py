@@ -28,8 +28,8 @@ SPLITS = ("train", "val", "test")
 _COORDINATES = "_Coordinate"
 _CONVERT = (
     "a pickle can run any code, so it is not loaded; if you trust its origin, convert it once: "
-    "python -c \"import json, pickle; d = pickle.load(open({name!r}, 'rb')); "
-    "json.dump({{k: v.tolist() for k, v in d.items()}}, open({name!r} + '.json', 'w'))\""
+    "python -c \"import json, pickle; d = pickle.load(open('FILE', 'rb')); "
+    "json.dump({k: v.tolist() for k, v in d.items()}, open('FILE.json', 'w'))\", with its name for FILE"
 )
 
 
@@ -160,7 +160,7 @@ def _refuse_pickle(reading: Reading, folder: str, *, has_pictures: bool) -> None
     for name in reading.tree.directly(folder):
         if base(name).endswith(_COORDINATES):
             report = reading.warning if has_pictures else reading.error
-            report("pickle", name, _CONVERT.format(name=base(name)))
+            report("pickle", name, _CONVERT)
 
 
 def _coordinates(tree: Tree, folder: str) -> str | None:
