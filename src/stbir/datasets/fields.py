@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from stbir.datasets.manifest import Row
 
 
@@ -22,3 +24,15 @@ def value_of(row: Row, field: str) -> str | None:
     if value is None or isinstance(value, list | dict):
         return None
     return str(value)
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Texts anywhere in a JSON value, as `attributes` may hold names of further files."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from texts_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from texts_in(inner)

@@ -106,12 +106,11 @@ def _close(values: NDArray[np.uint64], part: NDArray[np.intp]) -> Iterator[tuple
 def _num_bits(values: NDArray[np.uint64]) -> NDArray[np.uint8]:
     """Number of ones of each value; NumPy has it from 2.0 on."""
     counts = _BITS_OF_BYTE[np.ascontiguousarray(values).view(np.uint8)]
-    return counts.reshape(*values.shape, 8).sum(axis=-1, dtype=np.uint8)
+    total: NDArray[np.uint8] = counts.reshape(*values.shape, 8).sum(axis=-1, dtype=np.uint8)
+    return total
 
 
-def _confirmed(
-    left: NDArray[np.intp], right: NDArray[np.intp], small: NDArray[np.uint8]
-) -> Iterator[tuple[int, int]]:
+def _confirmed(left: NDArray[np.intp], right: NDArray[np.intp], small: NDArray[np.uint8]) -> Iterator[tuple[int, int]]:
     """Pairs whose thumbnails agree; of many pictures of one hash, each with its likes, by way of the first."""
     rest = right
     for index in left[:NEIGHBOURS]:
