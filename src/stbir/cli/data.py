@@ -45,7 +45,7 @@ _MAX_SHOWN_CATEGORIES = 15
     epilog=examples(
         "stbir data check shoev2.zip",
         "stbir data build fscoco/ --out fscoco/manifest.jsonl",
-        "stbir data split my-shoes/ --ratios train=0.8,val=0.1,test=0.1 --group near-duplicate --out my-shoes/split.jsonl",
+        "stbir data split shoes/ --ratios train=0.9,test=0.1 --group near-duplicate --out shoes/split.jsonl",
     )
 )
 def data() -> None:
@@ -162,7 +162,8 @@ def stats(where: str, layout: str | None, sample: int, seed: int, out: Path | No
     metavar="FIELD",
     multiple=True,
     help="A field of the rows, or of their attributes, whose values stay together; `near-duplicate` keeps pictures "
-    "that look the same together; repeatable. Rows of the same picture file always stay together.",
+    "that look the same, and copies of a drawing, together; repeatable. Rows of one picture file "
+    "always stay together.",
 )
 @click.option("--stratify", metavar="FIELD", help="A field, such as category, that is spread evenly over the splits.")
 @click.option("--keep", metavar="NAMES", default="", help="Splits whose rows stay where they are, commas between.")

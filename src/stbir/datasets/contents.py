@@ -62,7 +62,7 @@ class Contents:
     def check(self) -> None:
         """Look at every file, and note everything that is wrong."""
         self.look_at_pictures()
-        self._look_at_drawings()
+        self.look_at_drawings()
         self._same_contents(self.pictures, lambda row: (row.image,) if row.image else (), "picture")
         self._same_contents(self.drawings, lambda row: tuple(dict.fromkeys(row.sketches)), "drawing")
         self._note_look_alikes()
@@ -74,7 +74,8 @@ class Contents:
         for use, facts in self._looked_at(uses, self._picture):
             self.pictures[use.name] = facts
 
-    def _look_at_drawings(self) -> None:
+    def look_at_drawings(self) -> None:
+        """Look at every drawing that a row names."""
         uses = _first_uses((index, name) for index, row in enumerate(self.rows) for name in row.sketches)
         for use, facts in self._looked_at(uses, self._drawing):
             self.drawings[use.name] = facts
@@ -182,6 +183,16 @@ class Contents:
                     pairs.append((first, index))
         return [*pairs, *self._near_pairs(list(first_row.values()))]
 
+    def shared_drawings(self) -> list[tuple[int, int]]:
+        """Rows that have a drawing in common, byte by byte."""
+        first_row: dict[bytes, int] = {}
+        pairs = []
+        for index, row in enumerate(self.rows):
+            for name in row.sketches:
+                if name in self.drawings:
+                    pairs.append((first_row.setdefault(self.drawings[name].digest, index), index))
+        return [(left, right) for left, right in pairs if left != right]
+
     def _near_pairs(self, indices: list[int]) -> Iterator[tuple[int, int]]:
         known = [self.pictures[self.rows[index].image or ""] for index in indices]
         pairs = near_pairs([facts.look or 0 for facts in known], [facts.thumbnail for facts in known])
@@ -224,19 +235,22 @@ class Contents:
 def look_alikes(
     reading: Reading, *, threads: int | None = None, progress: Progress | None = None
 ) -> list[tuple[int, int]]:
-    """Rows whose pictures are the same, byte by byte or to the eye.
+    """Rows whose pictures are the same, byte by byte or to the eye, or that share a drawing byte by byte.
 
     Args:
         reading: The data set.
         threads: Threads that read and decode; by default one per core.
-        progress: Called with the number of pictures done and of all.
+        progress: Called with the number of pictures, then of drawings, done and of all.
 
     Returns:
-        Pairs of positions of rows. Pictures that cannot be read are left out.
+        Pairs of positions of rows. Files that cannot be read are left out.
     """
-    contents = Contents(Notes(reading), is_decoded=True, threads=threads or os.cpu_count() or 1, progress=progress)
+    num_threads = threads or os.cpu_count() or 1
+    contents = Contents(Notes(reading), is_decoded=True, threads=num_threads, progress=progress)
     contents.look_at_pictures()
-    return contents.look_alikes()
+    drawn = Contents(Notes(reading), is_decoded=False, threads=num_threads, progress=progress)
+    drawn.look_at_drawings()
+    return [*contents.look_alikes(), *drawn.shared_drawings()]
 
 
 def _first_uses(uses: Iterable[tuple[int, str]]) -> list[_Use]:

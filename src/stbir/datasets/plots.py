@@ -13,6 +13,7 @@ from stbir.errors import MissingExtraError
 MAX_CATEGORIES = 40
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#999999")
 
+_MAX_BINS = 40
 _SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": "#888888",
@@ -98,16 +99,25 @@ def _draw_rows(canvas: Any, statistics: Statistics) -> None:
     places.grid(visible=False, axis="y")
     more = len(statistics.categories) - len(shown)
     places.set_title("Rows by category and split" + (f", {more} smaller categories left out" if more else ""))
-    places.legend()
+    handles, labels = places.get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)))
 
 
 def _histograms(canvas: Any, panels: dict[str, list[float]]) -> None:
     columns = 2 if len(panels) > 1 else 1
     frames = canvas.subplots(-(-len(panels) // columns), columns, squeeze=False)
     for frame, (title, values) in zip(frames.flat, panels.items(), strict=False):
-        frame.hist(values, bins=min(40, max(5, len(set(values)))), color=COLORS[0])
+        frame.hist(values, bins=_bins(values), color=COLORS[0])
         frame.set_title(title)
         frame.set_ylim(bottom=0)
+
+
+def _bins(values: list[float]) -> int | list[float]:
+    """A bin for each whole number where there are few, else as many as can be told apart."""
+    least, most = min(values), max(values)
+    if all(value == int(value) for value in values) and most - least < _MAX_BINS:
+        return [number - 0.5 for number in range(int(least), int(most) + 2)]
+    return _MAX_BINS
 
 
 def _draw_sizes(canvas: Any, values: dict[str, list[float]]) -> None:
