@@ -23,7 +23,7 @@ PUBLISHED = {
     "quickdraw": {"photos": (203_885, 204_000), "drawings": (330_000,)},
 }
 
-_LIST = re.compile(r"(?P<what>.+?)(_filelist)?_(?P<split>train|val|zero|test)\.txt")
+_LIST = re.compile(r"(?!cname)(?P<what>.+?)(_filelist)?_(?P<split>train|val|zero|test)\.txt")
 _SPLITS = {"zero": "test"}
 
 
