@@ -157,7 +157,9 @@ def sketchy_lists(folder: Path) -> Path:
         "sketch_tx_000000000000_ready_filelist_zero.txt": zero_sketches,
         "cname_cid.txt": [("bear", 0)], "cname_cid_zero.txt": [("hot air", 1)],
     }  # fmt: skip
-    lines = {f"zeroshot1/{name}": "".join(f"{path} {label}\n" for path, label in lines) for name, lines in lists.items()}
+    lines = {
+        f"zeroshot1/{name}": "".join(f"{path} {label}\n" for path, label in lines) for name, lines in lists.items()
+    }
     return write(folder / "Sketchy", {**files, **lines})
 
 
@@ -210,15 +212,15 @@ def cstbir(folder: Path) -> Path:
 def dsr(folder: Path) -> Path:
     files: dict[str, bytes | str] = {}
     for number, name in enumerate(("0/12", "0/13", "1/7")):
-        files |= {f"{part}/{name}.jpg": picture(10 * number + at) for at, part in enumerate(("images", "art", "mosaic"))}
+        files |= {
+            f"{part}/{name}.jpg": picture(10 * number + at) for at, part in enumerate(("images", "art", "mosaic"))
+        }
         files |= {f"{part}/{name}.jpg": picture(10 * number + at, "JPEG") for at, part in enumerate(("images", "art"))}
         files[f"mosaic/{name}.jpg"] = picture(10 * number + 2, "JPEG")
         files[f"sketch/{name}.jpg"] = drawing(number, "JPEG")
         files[f"text/{name}.txt"] = f"a plate of food {number}\n"
     entries = [{"image": f"{name}.jpg", "caption": f"{name}.txt"} for name in ("0/12", "0/13", "1/7")]
-    return write(
-        folder / "DSR", {**files, "train.json": json.dumps(entries[:1]), "test.json": json.dumps(entries[1:])}
-    )
+    return write(folder / "DSR", {**files, "train.json": json.dumps(entries[:1]), "test.json": json.dumps(entries[1:])})
 
 
 def karpathy(folder: Path) -> Path:

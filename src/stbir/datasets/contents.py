@@ -103,10 +103,14 @@ class Contents:
             return
         if found.problem is not None:
             kind, message = found.problem
-            self.notes.note(kind, ERROR, use.index, f"{use.name}: {message}")
+            self.notes.note(kind, ERROR, use.index, self._of(use, message))
         if found.mismatch is not None:
-            self.notes.note("mismatch", WARNING, use.index, f"{use.name}: {found.mismatch}: rename it")
+            self.notes.note("mismatch", WARNING, use.index, self._of(use, f"{found.mismatch}: rename it"))
         yield use, found
+
+    def _of(self, use: _Use, message: str) -> str:
+        """The message with the file's name, unless it is the place already."""
+        return message if use.name == self.reading.places[use.index] else f"{use.name}: {message}"
 
     def _picture(self, use: _Use) -> Facts | Problem:
         content = self._content(use)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from stbir.datasets.tree import suffix
 from stbir.errors import ImageError, SketchError
-from stbir.images import MAX_PIXELS, load_picture, picture_size
+from stbir.images import load_picture, picture_size
 from stbir.strokes import Sketch
 
 THUMBNAIL_PX = 16
@@ -92,11 +92,10 @@ def picture_facts(name: str, content: bytes, *, is_decoded: bool = True) -> Fact
     if not is_decoded:
         return Facts(digest, len(content), mismatch=mismatch)
     try:
-        size_px = picture_size(content)
         picture = load_picture(content, max_side_px=_DECODED_SIDE_PX)
+        size_px = picture_size(content)
     except ImageError as error:
-        problem = (_kind_of(content), str(error).replace("the picture ", "it ", 1))
-        return Facts(digest, len(content), mismatch=mismatch, problem=problem)
+        return Facts(digest, len(content), mismatch=mismatch, problem=_image_problem(error))
     return Facts(digest, len(content), size_px, difference_hash(picture), thumbnail(picture), mismatch)
 
 
@@ -121,12 +120,12 @@ def drawing_facts(name: str, content: bytes, *, is_decoded: bool = True) -> Fact
         if content[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"<"):
             problem = ink_problem(Sketch.from_bytes(content))
         else:
-            size_px = picture_size(content)
             problem = _blank_problem(load_picture(content, max_side_px=_DRAWING_SIDE_PX))
+            size_px = picture_size(content)
     except SketchError as error:
         problem = sketch_problem(error)
     except ImageError as error:
-        problem = (_kind_of(content), str(error).replace("the picture ", "it ", 1))
+        problem = _image_problem(error)
     return Facts(digest, len(content), size_px, mismatch=mismatch, problem=problem)
 
 
@@ -178,10 +177,6 @@ def _mismatch(name: str, content: bytes) -> str | None:
     return f"it is called {suffix(name)}, but holds {kind}"
 
 
-def _kind_of(content: bytes) -> str:
-    """Whether a picture that was refused is only too large."""
-    try:
-        width, height = picture_size(content)
-    except ImageError:
-        return "unreadable"
-    return "over-limit" if width * height > MAX_PIXELS else "unreadable"
+def _image_problem(error: ImageError) -> tuple[str, str]:
+    text = str(error).replace("the picture ", "it ", 1)
+    return ("over-limit" if "pixels, more than" in text or "more pixels than" in text else "unreadable"), text

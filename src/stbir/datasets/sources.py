@@ -278,7 +278,7 @@ def open_files(path: Path) -> Files:
 
 
 def _is_litter(name: str) -> bool:
-    return name.startswith(".") or name in _LITTER
+    return name in _LITTER or (name.startswith(".") and name not in (".", ".."))
 
 
 def _checked(name: str, where: str) -> str:

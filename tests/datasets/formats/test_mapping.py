@@ -175,7 +175,9 @@ def test_broken_lines_of_a_list_are_named(line: str, tmp_path: Path) -> None:
     folder = LAYOUTS["sketchy-lists"].make(tmp_path)
     path = folder / "zeroshot1" / "all_photo_filelist_train.txt"
     path.write_text(f"{path.read_text()}{line}\n")
-    with pytest.raises(DatasetError, match=r"all_photo_filelist_train\.txt:3: .* expected a path, a space and a number"):
+    with pytest.raises(
+        DatasetError, match=r"all_photo_filelist_train\.txt:3: .* expected a path, a space and a number"
+    ):
         open_dataset(folder)
 
 
