@@ -65,7 +65,7 @@ def build_manifest(reading: Reading, out: Path, *, rows: Sequence[Row] | None = 
     data = reading.dataset()
     moved = [_moved(row, start, data) for row in (data.rows if rows is None else rows)]
     stroke_file = out.with_name(STROKE_FILE)
-    is_own = not start and reading.files.has(STROKE_FILE)  # the drawings are there already
+    is_own = not start and reading.stroke_file == STROKE_FILE  # the drawings are there already
     targets = [out, *([stroke_file] if data.strokes and not is_own else [])]
     for target in targets:
         if target.exists() and not is_forced:

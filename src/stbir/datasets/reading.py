@@ -46,6 +46,7 @@ class Reading:
         rows: The rows so far.
         places: Where each row comes from, such as `manifest.jsonl:17`.
         strokes: Drawings that lie in one file: name to stroke JSON.
+        stroke_file: That file, where it is in the format that a manifest has beside it.
         problems: The findings so far.
     """
 
@@ -57,6 +58,7 @@ class Reading:
         self.rows: list[Row] = []
         self.places: list[str] = []
         self.strokes: Mapping[str, Any] = {}
+        self.stroke_file: str | None = None
         self.problems: list[Problem] = []
         self._place_of: dict[str, str] = {}
 

@@ -21,7 +21,7 @@ def read_manifest_rows(reading: Reading) -> None:
         return
     read_rows(reading, name)
     if reading.files.has(STROKE_FILE):
-        reading.strokes = read_stroke_lines(reading)
+        reading.strokes, reading.stroke_file = read_stroke_lines(reading), STROKE_FILE
 
 
 def read_rows(reading: Reading, name: str) -> None:
