@@ -157,10 +157,9 @@ def sketchy_lists(folder: Path) -> Path:
         "sketch_tx_000000000000_ready_filelist_zero.txt": zero_sketches,
         "cname_cid.txt": [("bear", 0)], "cname_cid_zero.txt": [("hot air", 1)],
     }  # fmt: skip
-    lines = {
-        f"zeroshot1/{name}": "".join(f"{path} {label}\n" for path, label in lines) for name, lines in lists.items()
-    }
-    return write(folder / "Sketchy", {**files, **lines})
+    for name, entries in lists.items():
+        files[f"zeroshot1/{name}"] = "".join(f"{path} {label}\n" for path, label in entries)
+    return write(folder / "Sketchy", files)
 
 
 def tuberlin_lists(folder: Path) -> Path:
@@ -212,11 +211,8 @@ def cstbir(folder: Path) -> Path:
 def dsr(folder: Path) -> Path:
     files: dict[str, bytes | str] = {}
     for number, name in enumerate(("0/12", "0/13", "1/7")):
-        files |= {
-            f"{part}/{name}.jpg": picture(10 * number + at) for at, part in enumerate(("images", "art", "mosaic"))
-        }
-        files |= {f"{part}/{name}.jpg": picture(10 * number + at, "JPEG") for at, part in enumerate(("images", "art"))}
-        files[f"mosaic/{name}.jpg"] = picture(10 * number + 2, "JPEG")
+        for at, part in enumerate(("images", "art", "mosaic")):
+            files[f"{part}/{name}.jpg"] = picture(10 * number + at, "JPEG")
         files[f"sketch/{name}.jpg"] = drawing(number, "JPEG")
         files[f"text/{name}.txt"] = f"a plate of food {number}\n"
     entries = [{"image": f"{name}.jpg", "caption": f"{name}.txt"} for name in ("0/12", "0/13", "1/7")]
@@ -263,9 +259,9 @@ class Layout:
         make: Writes the set into a folder and gives its path.
         format: The format that must be recognised.
         num_rows: Rows it has.
-        damaged: What the tests break: a file that is overwritten with nonsense, one that is removed, and one that is
-            copied over another of the same kind in another split.
-        pairs: Whether it has rows with a picture and a drawing or a text, in the split test (or val).
+        torn: A file that the tests cut in half.
+        removed: A file that they remove.
+        is_paired: Whether rows of the asked split have a picture and a drawing or a text.
         split: The split that is asked.
     """
 
@@ -295,8 +291,8 @@ LAYOUTS: dict[str, Layout] = {
         "EXTEND_image_sketchy/bear/n1_8.jpg",
     ),
     "tuberlin": Layout(
-        tuberlin_lists, "sketchy-lists", 4, "png_ready/alarm clock/zero.png", "ImageResized_ready/alarm clock/train.jpg",
-        is_paired=False,
+        tuberlin_lists, "sketchy-lists", 4, "png_ready/alarm clock/zero.png",
+        "ImageResized_ready/alarm clock/train.jpg", is_paired=False,
     ),
     "fscoco": Layout(
         fscoco, "fscoco", 3, "images/1/000000000300.jpg", "text/1/000000000285.txt",
@@ -306,7 +302,9 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "cstbir": Layout(cstbir, "cstbir", 3, "images/VG_Dataset/VG_100K/11.jpg", "sketches/dog/2.png"),
     "dsr": Layout(dsr, "dsr", 3, "sketch/1/7.jpg", "images/0/12.jpg"),
-    "karpathy": Layout(karpathy, "karpathy", 3, "images/val2014/COCO_val2014_2.jpg", "images/val2014/COCO_val2014_0.jpg"),
+    "karpathy": Layout(
+        karpathy, "karpathy", 3, "images/val2014/COCO_val2014_2.jpg", "images/val2014/COCO_val2014_0.jpg"
+    ),
     "quickdraw": Layout(quickdraw, "quickdraw", 3, None, None, is_paired=False),
     "folder": Layout(plain_folder, "folder", 3, "photo/test/boots/b.jpg", "photo/train/boots/a-1.jpg"),
 }  # fmt: skip

@@ -145,10 +145,8 @@ def test_the_same_thing_in_two_splits_is_an_error_in_one_a_warning(tmp_path: Pat
     files = {"b.png": picture(0), "c.png": picture(0), "s.png": drawing(1), "t.png": drawing(1)}
     report = report_of(photo_set(tmp_path, rows, files))
     assert found(report, "leakage", "error") == [
-        "manifest.jsonl:3: c.png is the same picture as a.png of row 'a' (manifest.jsonl:1), which is in the split train, "
-        "not test",
-        "manifest.jsonl:3: t.png is the same drawing as s.png of row 'a' (manifest.jsonl:1), which is in the split train, "
-        "not test",
+        f"manifest.jsonl:3: {same} of row 'a' (manifest.jsonl:1), which is in the split train, not test"
+        for same in ("c.png is the same picture as a.png", "t.png is the same drawing as s.png")
     ]
     assert found(report, "duplicate", "warning") == [
         "manifest.jsonl:2: the row names a drawing twice: name each once",

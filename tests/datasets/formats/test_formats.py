@@ -60,7 +60,7 @@ def test_pairs_can_be_evaluated(layout: Layout, tmp_path: Path) -> None:
         assert task.questions
         assert all(row.split == layout.split for row in task.gallery)
     else:
-        with pytest.raises(DatasetError, match="no row has a picture and a drawing|has no split"):
+        with pytest.raises(DatasetError, match=r"no row has a picture and a drawing|has no split"):
             make_task("open", data, splits=("test",))
 
 

@@ -38,7 +38,7 @@ def test_official_manifests_find_pictures_that_were_unpacked_elsewhere(tmp_path:
     folder = LAYOUTS["stbir"].make(tmp_path)
     (folder / "datasets" / "datasets" / "ShoeV2").rename(folder / "ShoeV2")
     data = open_dataset(folder)
-    assert [row.image for row in data.rows][0].startswith("ShoeV2/")
+    assert data.rows[0].image == "ShoeV2/trainB/0.png"
     assert all(data.files.has(row.image or "") and data.files.has(row.sketches[0]) for row in data.rows)
 
 
@@ -175,9 +175,7 @@ def test_broken_lines_of_a_list_are_named(line: str, tmp_path: Path) -> None:
     folder = LAYOUTS["sketchy-lists"].make(tmp_path)
     path = folder / "zeroshot1" / "all_photo_filelist_train.txt"
     path.write_text(f"{path.read_text()}{line}\n")
-    with pytest.raises(
-        DatasetError, match=r"all_photo_filelist_train\.txt:3: .* expected a path, a space and a number"
-    ):
+    with pytest.raises(DatasetError, match=r"filelist_train\.txt:3: .* expected a path, a space and a number"):
         open_dataset(folder)
 
 
