@@ -38,7 +38,7 @@ def test_official_manifests_find_pictures_that_were_unpacked_elsewhere(tmp_path:
     folder = LAYOUTS["stbir"].make(tmp_path)
     (folder / "datasets" / "datasets" / "ShoeV2").rename(folder / "ShoeV2")
     data = open_dataset(folder)
-    assert data.rows[0].image == "ShoeV2/trainB/0.png"
+    assert data.rows[0].image == "ShoeV2/testB/2.png"
     assert all(data.files.has(row.image or "") and data.files.has(row.sketches[0]) for row in data.rows)
 
 
