@@ -9,7 +9,8 @@ import pytest
 
 from dataset_layouts import LAYOUTS, Layout, manifest, ndjson, picture, write
 from stbir.cli import main
-from stbir.datasets import open_dataset
+from stbir.datasets import FORMATS, open_dataset
+from stbir.datasets.problems import KINDS
 from stbir.model.bundle import Bundle
 
 EVERY = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -157,8 +158,6 @@ def test_build_and_import_print_what_they_made(tmp_path: Path, capsys) -> None:
 
 
 def test_formats_lists_every_format(capsys) -> None:
-    from stbir.datasets import FORMATS
-
     assert main(["data", "formats", "--json"]) == 0
     assert [one["format"] for one in json.loads(capsys.readouterr().out)] == list(FORMATS)
     assert main(["data", "formats"]) == 0
@@ -191,3 +190,41 @@ def test_help_loads_nothing_heavy() -> None:
     code = "import sys, stbir.cli.data; print({'numpy', 'PIL', 'pydantic', 'matplotlib'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def page(name: str) -> str:
+    return (Path(__file__).resolve().parents[2] / "docs" / name).read_text(encoding="utf-8")
+
+
+def test_the_page_shows_the_json_and_names_every_kind(tmp_path: Path, capsys) -> None:
+    folder = manifest(tmp_path)
+    (folder / "sketch" / "2.png").unlink()
+    assert main(["data", "check", str(folder), "--json"]) == 2
+    report = json.loads(capsys.readouterr().out)
+    part = page("cli.md").split("### stbir data check")[1].split("\n### ")[0]
+    shown = json.loads(part.split("```json\n")[1].split("```")[0])
+    assert shown.keys() == report.keys()
+    assert shown["problems"][0].keys() == report["problems"][0].keys()
+    assert [kind for kind in KINDS if f"`{kind}`" not in part] == []
+
+
+def test_the_page_describes_every_format() -> None:
+    table = page("dataset.md").split("## Layouts that are read as they are")[1].split("\n## ")[0]
+    assert [name for name in FORMATS if f"\n| `{name}`" not in table] == []
+    options = [f"{name}:{option}" for name, one in FORMATS.items() for option in one.options if "," not in option]
+    assert [
+        option for option in options if f"`{option}`" not in table and f"`:{option.partition(':')[2]}`" not in table
+    ] == []
+
+
+def test_the_figures_of_the_page_are_those_of_the_result() -> None:
+    result = json.loads(
+        (Path(__file__).resolve().parents[2] / "benchmarks" / "results" / "data-check.json").read_text(encoding="utf-8")
+    )
+    text = page("dataset.md")
+    for case in result["cases"].values():
+        assert f"| {case['files']:,} | {case['seconds']} | {case['peak_megabytes']:.0f} MB |" in text
+    assert len(result["look_alikes"]) >= 3
+    for name, found in result["look_alikes"].items():
+        shares = " | ".join(f"{100 * share:.1f} %" for share in found["found"].values())
+        assert f"| {name} | {shares} | {found['pairs_of_different_pictures']} |" in text
