@@ -28,11 +28,12 @@ def value_of(row: Row, field: str) -> str | None:
 
 def texts_in(value: object) -> Iterator[str]:
     """Texts anywhere in a JSON value, as `attributes` may hold names of further files."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from texts_in(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from texts_in(inner)
+    rest = [value]
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, dict):
+            rest.extend(one.values())
+        elif isinstance(one, list | tuple):
+            rest.extend(one)

@@ -27,6 +27,7 @@ MAX_MANIFEST_BYTES = 512_000_000
 MAX_LINE_BYTES = 1_000_000
 MAX_ROWS = 2_000_000
 MAX_PATH_LENGTH = 1024
+MAX_DEPTH = 32
 
 _ALIASES = {"positive_sketches": "sketches", "license": "licence"}
 
@@ -245,7 +246,36 @@ def parse_object(line: bytes) -> dict[str, Any]:
         raise BadLine(f"not JSON ({error}): expected one JSON object per line") from None
     if not isinstance(data, dict):
         raise BadLine(f"a JSON {type(data).__name__}: expected one JSON object per line")
+    if _is_deep(data):
+        raise BadLine("the JSON is nested too deeply: expected one flat object")
+    if has_half_characters(line, data):
+        raise BadLine("a text holds half a character (\\ud800 to \\udfff alone): write it as UTF-8")
     return data
+
+
+def has_half_characters(content: bytes, data: Any) -> bool:
+    """Whether parsed JSON holds a half of a surrogate pair alone: no file and no tokenizer can take such a text."""
+    if re.search(rb"\\u[dD][89a-fA-F]", content) is None:
+        return False
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def field_errors(error: ValidationError) -> tuple[str, ...]:

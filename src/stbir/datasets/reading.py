@@ -22,6 +22,7 @@ from stbir.datasets.manifest import (
     BadLine,
     Row,
     field_errors,
+    has_half_characters,
     numbered_lines,
     parse_object,
 )
@@ -159,7 +160,10 @@ class Reading:
         if content is None:
             return None
         try:
-            return json.loads(content)
+            data = json.loads(content)
+            if not has_half_characters(content, data):
+                return data
+            self.error("format", name, "a text holds half a character (\\ud800 to \\udfff alone): write it as UTF-8")
         except RecursionError:
             self.error("format", name, "the JSON is nested too deeply")
         except ValueError as error:
