@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from stbir.datasets import READERS, Dataset, open_dataset
+from stbir.datasets import READERS, Dataset, open_dataset, read_dataset
 from stbir.datasets.readers import DATA_VARIABLE, data_folder
 from stbir.errors import DatasetError
 
@@ -147,6 +147,27 @@ def test_qmul_pictures_are_edge_maps(tmp_path: Path) -> None:
     write_set(folder, [{"id": "a"}], {})
     with pytest.raises(DatasetError, match="names no photo_edges"):
         open_dataset(folder)
+
+
+def test_quickdraw_by_name_reads_its_strokes(tmp_path: Path) -> None:
+    lines = [{"id": "qd-1", "category": "cat", "source": "quickdraw", "recognized": True, "strokes": STROKES}]
+    (tmp_path / "quickdraw-10k").mkdir()
+    (tmp_path / "quickdraw-10k" / "drawings.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    data = open_dataset(tmp_path / "quickdraw-10k")
+    assert (data.rows[0].category, data.rows[0].image) == ("cat", None)
+    assert data.sketch(data.rows[0]).num_points == 4
+
+
+def test_a_tolerant_reading_goes_on_after_errors(tmp_path: Path) -> None:
+    folder = chairs(tmp_path, strokes=[{"id": "x"}])
+    write_set(tmp_path / "ikea-products", [{"id": "1", "image": "p.png"}], {})
+    reading = read_dataset(folder, is_strict=False)
+    assert [(problem.kind, problem.place) for problem in reading.problems] == [
+        ("format", "strokes.jsonl:1"),
+        ("missing", "manifest.jsonl:1"),
+    ]
+    assert [row.id for row in reading.rows] == ["chair:00123456_v1", "chair:9", "ikea/1"]
+    assert reading.rows[0].sketches == ()
 
 
 def real(name: str) -> Dataset:

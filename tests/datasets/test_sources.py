@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stbir.datasets.sources import Files, FolderFiles, MountedFiles, ZipFiles, open_files
+from stbir.datasets.sources import Chosen, Files, FolderFiles, MountedFiles, Subfolder, ZipFiles, open_files
 from stbir.errors import DatasetError
 
 
@@ -97,3 +97,59 @@ def test_mounted_files_answer_by_folder(tmp_path: Path) -> None:
     assert mounted.read("f.txt") == b"x"
     assert mounted.read("y/f.txt") == b"y"
     assert not mounted.has("y/none.txt")
+
+
+def test_names_are_listed_without_litter(tmp_path: Path) -> None:
+    names = ["b/2.png", "a.txt", "b/1.png", ".hidden", "b/.DS_Store", "__MACOSX/b/1.png", ".git/x"]
+    for name in names:
+        (tmp_path / "set" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "set" / name).write_bytes(b"x")
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.mkdir("empty")
+        for name in names:
+            archive.writestr(name, b"x")
+    folder, packed = open_files(tmp_path / "set"), open_files(tmp_path / "set.zip")
+    assert folder.names() == packed.names() == ("a.txt", "b/1.png", "b/2.png")
+    assert MountedFiles({"": folder, "z": packed}).names()[-3:] == ("z/a.txt", "z/b/1.png", "z/b/2.png")
+
+
+def test_an_archive_may_list_what_cannot_be_read(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr("../out.txt", b"x")
+    files = open_files(tmp_path / "set.zip")
+    assert files.names() == ("../out.txt",)
+    with pytest.raises(DatasetError, match="leads out"):
+        files.read("../out.txt")
+
+
+def test_too_many_files_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stbir.datasets.sources.MAX_ENTRIES", 1)
+    for name in ("a", "b"):
+        (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DatasetError, match="more than the 1 files allowed"):
+        open_files(tmp_path).names()
+
+
+def test_a_subfolder_stays_inside(files: Files) -> None:
+    inner = Subfolder(files, "sub")
+    assert inner.names() == ("b.txt",)
+    assert inner.has("b.txt")
+    assert inner.read("b.txt")[:3] == b"two"
+    for name in ("../a.txt", "x/../../a.txt"):
+        with pytest.raises(DatasetError, match="leads out of the data set"):
+            inner.read(name)
+
+
+def test_a_chosen_list_hides_its_likes(tmp_path: Path) -> None:
+    for name in ("train.jsonl", "test.jsonl", "a.png"):
+        (tmp_path / name).write_bytes(b"x")
+    files = Chosen(open_files(tmp_path), "test.jsonl")
+    assert files.names() == ("a.png", "test.jsonl")
+    assert files.has("train.jsonl")
+
+
+@pytest.mark.parametrize("name", ["set.tar", "set.tar.gz", "set.tgz", "set.7z", "set.rar"])
+def test_other_archives_are_told_apart(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    with pytest.raises(DatasetError, match="cannot be read in place: unpack it, or pack it as a zip"):
+        open_files(tmp_path / name)

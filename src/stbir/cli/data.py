@@ -333,7 +333,8 @@ def print_statistics(statistics: Statistics) -> None:
     print_table(columns, table, align_left=("split",))
     splits = [one.split or "" for one in statistics.splits]
     shown = list(statistics.categories.items())[:_MAX_SHOWN_CATEGORIES]
-    click.echo(f"\n{counted(len(statistics.categories), 'category').replace('categorys', 'categories')}, largest first")
+    num_categories = len(statistics.categories)
+    click.echo(f"\n{num_categories:,} {'category' if num_categories == 1 else 'categories'}, largest first")
     print_table(
         ("category", *(printable(split or "-") for split in splits)),
         [(printable(name or "-"), *(f"{counts.get(split, 0):,}" for split in splits)) for name, counts in shown],

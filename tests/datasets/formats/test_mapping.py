@@ -13,6 +13,7 @@ import pytest
 from dataset_layouts import LAYOUTS, drawing, ndjson, picture, strokes, write
 from stbir.datasets import Dataset, Row, open_dataset, read_dataset
 from stbir.datasets.formats import karpathy as karpathy_format
+from stbir.datasets.formats.qmul import category_of
 from stbir.errors import DatasetError
 
 
@@ -274,6 +275,43 @@ def test_published_numbers_are_compared(tmp_path: Path, monkeypatch: pytest.Monk
     assert "1 pictures of the split train in dataset_coco.json, published are 82,783" in counts[0]
     monkeypatch.setitem(karpathy_format.PUBLISHED, "coco", {"train": 1, "restval": 1, "val": 0, "test": 1})
     assert read_dataset(folder).problems == []
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers"),
+    [
+        ("stbir", ["1,890", "210", "300"]),
+        ("qmul", ["1,800", "200", "6,648 or 6,730"]),
+        ("qmul-vector", ["1,275"]),
+        ("qmul-v1", ["304", "115"]),
+        ("sketchy", ["12,500", "75,471 or 75,479 or 75,481", "125"]),
+        ("sketchy-lists", ["73,002", "75,471"]),
+        ("tuberlin", ["204,070 or 204,489", "20,000"]),
+        ("fscoco", ["10,000", "100"]),
+        ("sketchycoco", ["11,265", "2,816", "18,869", "1,329"]),
+        ("karpathy", ["82,783", "30,504", "5,000"]),
+        ("quickdraw", ["345"]),
+    ],
+)
+def test_a_partial_copy_is_told_the_published_numbers(name: str, numbers: list[str], tmp_path: Path) -> None:
+    problems = read_dataset(LAYOUTS[name].make(tmp_path)).problems
+    told = [problem.message for problem in problems if (problem.kind, problem.severity) == ("count", "warning")]
+    assert len(told) == len(problems)
+    assert [number for number in numbers if not any(f"published are {number}" in line for line in told)] == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "category"),
+    [
+        ("ShoeV2", "shoe"),
+        ("QMUL-Chair-V1", "chair"),
+        ("handbags", "handbag"),
+        ("ClothesV1", "clothes"),
+        ("Hats", "hats"),
+    ],
+)
+def test_the_folder_names_the_category(folder: str, category: str) -> None:
+    assert category_of(folder) == category
 
 
 def test_quickdraw_reads_simplified_and_raw_lines(tmp_path: Path) -> None:

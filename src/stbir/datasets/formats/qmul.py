@@ -21,8 +21,14 @@ from stbir.datasets.stroke_lines import LazyStrokes, points_to_strokes
 from stbir.datasets.tree import Tree, base, joined, parent, stem
 from stbir.images import PICTURE_SUFFIXES
 
-PUBLISHED_PHOTOS = {"ShoeV2": {"train": 1800, "test": 200}, "ChairV2": {"train": 300, "test": 100}}
-PUBLISHED_DRAWINGS = {"ShoeV2": (6648, 6730), "ChairV2": (1275,)}
+PUBLISHED_PHOTOS = {"shoe": {"train": 1800, "test": 200}, "chair": {"train": 300, "test": 100}}
+PUBLISHED_DRAWINGS = {"shoe": (6648, 6730), "chair": (1275,)}
+PUBLISHED_PAIRS_V1 = {
+    "shoe": {"train": 304, "test": 115},
+    "chair": {"train": 200, "test": 97},
+    "handbag": {"train": 400, "test": 168},
+}
+CATEGORIES = ("handbag", "shoe", "chair", "clothes")
 SPLITS = ("train", "val", "test")
 
 _COORDINATES = "_Coordinate"
@@ -72,11 +78,12 @@ def _read_split(reading: Reading, folder: str, name: str, split: str) -> None:
     for key, left in drawings.items():
         for drawing in left:
             reading.flaw("missing", drawing, f"its photo {key} is not in {split}B")
-    if photos and name in PUBLISHED_PHOTOS and split in PUBLISHED_PHOTOS[name]:
-        reading.expect(f"photos in {name}/{split}B", len(photos), PUBLISHED_PHOTOS[name][split])
-    if split == "test" and name in PUBLISHED_DRAWINGS:
+    published = (PUBLISHED_PAIRS_V1 if _is_v1(name) else PUBLISHED_PHOTOS).get(category_of(name), {})
+    if photos and split in published:
+        reading.expect(f"photos in {joined(folder, f'{split}B')}", len(photos), published[split])
+    if split == "test" and not _is_v1(name) and category_of(name) in PUBLISHED_DRAWINGS:
         all_drawings = [n for part in SPLITS for n in tree.directly(joined(folder, f"{part}A"), PICTURE_SUFFIXES)]
-        reading.expect(f"drawings in {name}", len(all_drawings), *PUBLISHED_DRAWINGS[name])
+        reading.expect(f"drawings in {name}", len(all_drawings), *PUBLISHED_DRAWINGS[category_of(name)])
 
 
 def _by_photo(reading: Reading, names: list[str]) -> dict[str, list[str]]:
@@ -131,8 +138,8 @@ def _read_vectors(reading: Reading, folder: str, name: str) -> dict[str, Any]:
             sketches=drawings.get(photo, []),
             split=splits.get(photo),
         )
-    if name in PUBLISHED_DRAWINGS:
-        reading.expect(f"drawings in {path}", len(points), *PUBLISHED_DRAWINGS[name])
+    if category_of(name) in PUBLISHED_DRAWINGS:
+        reading.expect(f"drawings in {path}", len(points), *PUBLISHED_DRAWINGS[category_of(name)])
     return points
 
 
@@ -177,9 +184,13 @@ def _vector_sets(tree: Tree) -> list[str]:
 
 
 def category_of(name: str) -> str:
-    """The category of a set called like `ShoeV2`, `ChairV1` or `handbags`: shoe, chair, handbag."""
+    """The category of a set called like `ShoeV2`, `QMUL-Chair-V1` or `handbags`: shoe, chair, handbag."""
     plain = re.sub(r"[-_ ]?V\d+$", "", name, flags=re.IGNORECASE).lower()
-    return plain.removesuffix("s") if plain in ("shoes", "chairs", "handbags") else plain
+    return next((category for category in CATEGORIES if category in plain), plain)
+
+
+def _is_v1(name: str) -> bool:
+    return name.lower().endswith("v1")
 
 
 QMUL = Format(

@@ -7,16 +7,10 @@ a pair. Layout: `sbir_cvpr2016` as https://github.com/seuliufeng/DeepSBIR reads 
 from __future__ import annotations
 
 from stbir.datasets.formats.format import Format
-from stbir.datasets.formats.qmul import SPLITS, category_of
+from stbir.datasets.formats.qmul import PUBLISHED_PAIRS_V1, SPLITS, category_of
 from stbir.datasets.reading import Reading
 from stbir.datasets.tree import Tree, base, joined, parent, stem
 from stbir.images import PICTURE_SUFFIXES
-
-PUBLISHED = {
-    "shoe": {"train": 304, "test": 115},
-    "chair": {"train": 200, "test": 97},
-    "handbag": {"train": 400, "test": 168},
-}
 
 
 def read_qmul_v1(reading: Reading) -> None:
@@ -37,8 +31,8 @@ def read_qmul_v1(reading: Reading) -> None:
                 )
                 if drawing is None:
                     reading.warning("unpaired", photo, f"no drawing called {stem(photo)} in sketches")
-            if pairs and split in PUBLISHED.get(category, {}):
-                reading.expect(f"photos in {joined(folder, split)}", len(pairs), PUBLISHED[category][split])
+            if pairs and split in PUBLISHED_PAIRS_V1.get(category, {}):
+                reading.expect(f"photos in {joined(folder, split)}", len(pairs), PUBLISHED_PAIRS_V1[category][split])
 
 
 def _pairs(reading: Reading, folder: str, annotation: object) -> list[tuple[str, str | None]]:

@@ -52,10 +52,8 @@ def read_lists(reading: Reading) -> None:
             else:
                 photos.setdefault(path, [place, category, split])
     _add_rows(reading, photos, sketches)
-    kind = next((kind for kind in PUBLISHED if kind in reading.files.name.lower().replace("-", "")), None)
-    if kind is not None:
-        for what, published in PUBLISHED[kind].items():
-            reading.expect(f"{what} in the lists", counts[what], *published)
+    for what, published in PUBLISHED[_which(lists)].items():
+        reading.expect(f"{what} in the lists", counts[what], *published)
 
 
 def _add_rows(reading: Reading, photos: dict[str, list[str]], sketches: list[tuple[str, str, str, str]]) -> None:
@@ -107,6 +105,12 @@ def _labels(reading: Reading, folder: str) -> dict[str, str]:
             if found.setdefault(label, category.replace("_", " ")) != category.replace("_", " "):
                 return {}
     return found
+
+
+def _which(lists: list[re.Match[str]]) -> str:
+    """Which of the three sets the lists are of, by how they are called."""
+    names = " ".join(match["what"] for match in lists)
+    return "sketchy" if "sketch_tx" in names else "tuberlin" if "ready" in names else "quickdraw"
 
 
 def _list_folders(tree: Tree) -> list[str]:
