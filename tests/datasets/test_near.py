@@ -46,6 +46,14 @@ def test_another_colour_is_another_picture() -> None:
     assert near_pairs([5], [bytes(12)]) == near_pairs([], []) == []
 
 
+def test_another_detail_is_another_picture() -> None:
+    plain, buckled = bytearray(768), bytearray(768)
+    buckled[300:303] = (100, 100, 100)
+    assert near_pairs([5, 5], [bytes(plain), bytes(buckled)]) == []
+    buckled[300:303] = (20, 20, 20)
+    assert near_pairs([5, 5], [bytes(plain), bytes(buckled)]) == [(0, 1)]
+
+
 def test_very_many_of_one_band_stay_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hashes made to agree in one band are not compared all with all."""
     monkeypatch.setattr(near, "MAX_BAND_SIZE", 100)

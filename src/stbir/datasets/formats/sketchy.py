@@ -64,11 +64,8 @@ def read_sketchy(reading: Reading) -> None:
 
 def _version(tree: Tree, part: str) -> str | None:
     """The folder of a part in the version that is taken, such as `256x256/photo/tx_000000000000`."""
-    found = sorted(
-        (folder for folder in tree.folders if re.search(rf"(^|/){part}/tx_\d+(_ready)?$", folder)),
-        key=lambda folder: ("tx_000000000000" not in folder, folder),
-    )
-    return found[0] if found else None
+    found = (folder for folder in tree.folders if re.search(rf"(^|/){part}/tx_\d+(_ready)?$", folder))
+    return min(found, default=None)  # tx_000000000000 comes first
 
 
 def _test_photos(reading: Reading) -> set[str]:
