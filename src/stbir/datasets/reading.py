@@ -27,7 +27,7 @@ from stbir.datasets.manifest import (
     parse_object,
 )
 from stbir.datasets.problems import ERROR, WARNING, Problem
-from stbir.datasets.sources import Files
+from stbir.datasets.sources import Chosen, Files
 from stbir.datasets.tree import Tree
 from stbir.errors import DatasetError
 
@@ -67,6 +67,10 @@ class Reading:
     def tree(self) -> Tree:
         """What lies where."""
         return Tree(self.files)
+
+    def lists(self, found: list[str]) -> list[str]:
+        """The list that was named, whatever it is called; else those that were found."""
+        return [self.files.chosen] if isinstance(self.files, Chosen) else found
 
     def error(self, kind: str, place: str, message: str, *, row: str | None = None) -> None:
         """Note what makes the data set wrong.

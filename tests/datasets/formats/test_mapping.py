@@ -238,6 +238,15 @@ def test_cstbir_as_a_list(tmp_path: Path) -> None:
         open_dataset(folder)
 
 
+@pytest.mark.parametrize("name", ["cstbir", "karpathy"])
+def test_a_list_of_another_name_can_be_named(name: str, tmp_path: Path) -> None:
+    folder = LAYOUTS[name].make(tmp_path)
+    rows = open_dataset(folder).rows
+    (path,) = (*folder.glob("*.csv"), *folder.glob("*.json"))
+    other = path.rename(path.with_name(f"mine{path.suffix}"))
+    assert open_dataset(other, name).rows == rows
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -25,7 +25,7 @@ FIELDS = ("split", "text", "label", "image", "sketch")
 def read_cstbir(reading: Reading) -> None:
     """Read the table or the list."""
     queries: dict[tuple[str, ...], tuple[str, list[str]]] = {}
-    for name in _tables(reading.tree):
+    for name in reading.lists(_tables(reading.tree)):
         entries = _table(reading, name) if suffix(name) == ".csv" else _list(reading, name)
         for place, (split, text, category, image, sketch) in entries:
             key = (split, text, category, reading.tree.locate(image))

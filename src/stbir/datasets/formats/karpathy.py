@@ -28,7 +28,7 @@ _NAME = re.compile(r"dataset_(\w+)\.json")
 
 def read_karpathy(reading: Reading) -> None:
     """Read the pictures of every list; `restval` is training data by the authors' use and keeps its name."""
-    for name in _lists(reading.tree):
+    for name in reading.lists(_lists(reading.tree)):
         data = reading.json(name)
         images = data.get("images") if isinstance(data, dict) else None
         if not isinstance(images, list):
