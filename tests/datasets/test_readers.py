@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from stbir.datasets import READERS, Dataset, open_dataset, read_dataset
+from stbir.datasets.check import check
 from stbir.datasets.readers import DATA_VARIABLE, data_folder
 from stbir.errors import DatasetError
 
@@ -201,3 +202,48 @@ def test_sizes_of_the_benchmark_sets() -> None:
 def test_data_folder_has_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(DATA_VARIABLE, raising=False)
     assert data_folder() == Path("..", "shared", "data")
+
+
+@pytest.mark.shared_data
+def test_the_rows_of_the_official_manifests_load_as_they_are(tmp_path: Path) -> None:
+    """All 2,400 rows, written as the authors publish them: split by split, with their paths and field names."""
+    official = []
+    for row in real("chairv2-sketches").in_split("train", "val", "test"):
+        known = row.attributes
+        official.append(
+            (row, "chair", known["official_image"], known["official_sketches"]),
+        )
+    for row in real("shoev2-photos").rows:
+        part = "test" if row.split == "test" else "train"
+        official.append((row, "shoe", f"datasets/datasets/ShoeV2/{part}B/{row.id.removeprefix('shoe/')}.png", []))
+    (tmp_path / "manifests").mkdir()
+    for split in ("train", "val", "test"):
+        lines = [
+            {
+                "id": row.id.replace("/", ":"),
+                "category": category,
+                "split": split,
+                "source": split,
+                "image": image,
+                "text": row.text,
+                "positive_sketches": sketches,
+                "negative_sketches": [],
+                "virtual_class": row.virtual_class and int(row.virtual_class),
+            }
+            for row, category, image, sketches in official
+            if row.split == split
+        ]
+        path = tmp_path / "manifests" / f"{split}_manifest.jsonl"
+        path.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    reading = read_dataset(tmp_path, is_strict=False)
+    assert reading.problems == []  # the published numbers of rows among them
+    assert len(reading.rows) == 2400
+    assert sum(len(row.sketches) for row in reading.rows) == 1275
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize("name", ["chairv2-sketches", "shoev2-photos", "sketchy-125", "qmul-v1-sketch-edge"])
+def test_the_benchmark_sets_have_no_errors(name: str) -> None:
+    data = real(name)
+    report = check(read_dataset(data.files.name, is_strict=False))
+    assert [str(problem) for problem in report.problems if problem.severity == "error"] == []
