@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dataset_layouts import LAYOUTS, Layout, manifest, ndjson, picture, write
-from stbir.cli.data import report_json, report_text
+from stbir.cli.data_output import report_json, report_text
 from stbir.datasets import open_dataset, read_dataset
 from stbir.datasets import reading as reading_module
 from stbir.datasets.build import build_manifest, import_dataset

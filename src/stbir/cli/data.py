@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stbir.cli.output import JSON_OPTION, counted, examples, names, print_json, print_table, shown_bytes
+from stbir.cli.data_output import print_statistics, report_json, report_text
+from stbir.cli.output import JSON_OPTION, counted, examples, names, print_json, print_table
 from stbir.errors import DatasetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from stbir.datasets.check import Report
     from stbir.datasets.stats import Statistics
 
 DATA_ARGUMENT: Callable[..., Any] = click.argument("where", metavar="DATA")
@@ -38,7 +38,6 @@ GROUP_OPTION: Callable[..., Any] = click.option(
 FORCE_OPTION: Callable[..., Any] = click.option("--force", "is_forced", is_flag=True, help="Replace files that exist.")
 
 NEAR_DUPLICATE = "near-duplicate"
-_MAX_SHOWN_CATEGORIES = 15
 
 
 @click.group(
@@ -267,46 +266,6 @@ def import_data(where: str, layout: str | None, out: Path, as_json: bool) -> Non
         click.echo(f"{out}: {counted(len(reading.rows), 'row')}, {counted(num_files, 'file')}")
 
 
-def report_text(report: Report) -> str:
-    """A report for people: errors, then warnings, each by kind, and the sum at the end."""
-    from stbir.datasets.problems import ERROR, KINDS, WARNING
-
-    lines = []
-    for severity in (ERROR, WARNING):
-        for kind, title in KINDS.items():
-            found = [problem for problem in report.problems if (problem.severity, problem.kind) == (severity, kind)]
-            if found:
-                lines += [f"{severity.upper()}: {title} ({len(found):,})", *(f"  {problem}" for problem in found), ""]
-    size = shown_bytes(report.num_bytes)
-    lines.append(
-        f"{report.name}: {counted(report.num_rows, 'row')}, {counted(report.num_files, 'file')} ({size}) looked at; "
-        f"{counted(report.num_errors, 'error')}, {counted(report.num_warnings, 'warning')}"
-    )
-    return "\n".join(lines)
-
-
-def report_json(report: Report) -> dict[str, Any]:
-    """A report for programs."""
-    return {
-        "data": report.name,
-        "rows": report.num_rows,
-        "files": report.num_files,
-        "bytes": report.num_bytes,
-        "errors": report.num_errors,
-        "warnings": report.num_warnings,
-        "problems": [
-            {
-                "severity": problem.severity,
-                "kind": problem.kind,
-                "place": problem.place,
-                "row": problem.row,
-                "message": problem.message,
-            }
-            for problem in report.problems
-        ],
-    }
-
-
 def write_statistics(statistics: Statistics, out: Path) -> None:
     """Write `stats.json` and the plots into a folder."""
     from stbir.atomic import write_atomically
@@ -319,59 +278,6 @@ def write_statistics(statistics: Statistics, out: Path) -> None:
     for name, svg in plots.items():
         write_atomically(out / name, svg.encode())
     click.echo(f"wrote stats.json, {', '.join(plots)} into {out}", err=True)
-
-
-def print_statistics(statistics: Statistics) -> None:
-    """Print the tables."""
-    from stbir.datasets.problems import printable
-
-    columns = ("split", "rows", "categories", "pictures", "drawings", "texts")
-    table = [
-        (printable(one.split or "-"), *(f"{getattr(one, column):,}" for column in columns[1:]))
-        for one in statistics.splits
-    ]
-    print_table(columns, table, align_left=("split",))
-    splits = [one.split or "" for one in statistics.splits]
-    shown = list(statistics.categories.items())[:_MAX_SHOWN_CATEGORIES]
-    num_categories = len(statistics.categories)
-    click.echo(f"\n{num_categories:,} {'category' if num_categories == 1 else 'categories'}, largest first")
-    print_table(
-        ("category", *(printable(split or "-") for split in splits)),
-        [(printable(name or "-"), *(f"{counts.get(split, 0):,}" for split in splits)) for name, counts in shown],
-        align_left=("category",),
-    )
-    click.echo("")
-    print_table(("what", "least", "median", "mean", "most"), spread_rows(statistics), align_left=("what",))
-    texts, drawings = statistics.texts, statistics.drawings
-    click.echo(
-        f"\n{counted(texts.texts, 'text')}, {texts.different:,} different, {texts.repeated:,} used more than once; "
-        f"{counted(texts.vocabulary, 'word')}, {texts.once:,} of them once"
-    )
-    click.echo(
-        f"{drawings.looked_at:,} of {drawings.drawings:,} drawings opened ({drawings.traced:,} traced from pictures), "
-        f"{statistics.pictures.looked_at:,} of {statistics.pictures.pictures:,} pictures; "
-        f"{statistics.unreadable:,} cannot be opened"
-    )
-
-
-def spread_rows(statistics: Statistics) -> list[tuple[str, ...]]:
-    """A row for each spread that there is."""
-    spreads = {
-        "words per text": statistics.texts.words,
-        "drawings per row": statistics.drawings.per_row,
-        "strokes per drawing": statistics.drawings.strokes,
-        "points per drawing": statistics.drawings.points,
-        "ink length in sides": statistics.drawings.ink_length,
-        "share of ink at 128 px": statistics.drawings.density,
-        "picture width in px": statistics.pictures.width,
-        "picture height in px": statistics.pictures.height,
-        "picture file in kB": statistics.pictures.kilobytes,
-    }
-    return [
-        (name, *(f"{getattr(spread, column):,g}" for column in ("least", "median", "mean", "most")))
-        for name, spread in spreads.items()
-        if spread is not None
-    ]
 
 
 @contextmanager
