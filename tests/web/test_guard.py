@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
@@ -232,3 +233,16 @@ def test_the_docs_page_shows_every_route_and_loads_nothing_from_elsewhere(client
     assert "style=" not in page
     assert "http" not in page.replace("http://127.0.0.1:8000", "").replace("HTTP", "")
     assert client.get("/docs.css").headers["content-type"].startswith("text/css")
+
+
+def test_a_request_that_takes_too_long_is_ended(open_service, monkeypatch):
+    client = open_service(request_timeout_s=0.2)
+
+    async def for_ever(*_: object, **__: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(client.app.state.service.batches, "encode", for_ever)
+    answer = client.post("/api/search", json={"text": "red"})
+    assert "longer than 0.2 s" in refusal(answer, 503, "timeout")
+    assert answer.headers["retry-after"]
+    assert client.app.state.service.searches.num_inside == 0
