@@ -6,6 +6,8 @@ import contextlib
 import json
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -233,3 +235,26 @@ def test_a_taken_port_and_a_missing_gallery_are_one_line(tiny_bundle, indexed, t
     assert "there is no gallery" in capsys.readouterr().err
     assert main(["serve"]) == 2
     assert "--gallery" in capsys.readouterr().err
+
+
+def test_without_the_extra_one_line_says_what_to_install(indexed):
+    code = (
+        "import sys; sys.modules['fastapi'] = None; from stbir.cli import main; "
+        f"sys.exit(main(['serve', '--gallery', {str(indexed)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "stbir: the service needs an optional part that is not installed: pip install 'stbir[web]'\n"
+    )
+
+
+def test_one_who_does_not_read_holds_up_nobody(start):
+    service = start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            deaf = stack.enter_context(service.connect())
+            deaf.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
+        started = time.monotonic()
+        assert stbir.Client(service.url).search(text="red").hits
+        assert time.monotonic() - started < 10
