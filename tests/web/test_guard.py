@@ -182,8 +182,8 @@ def test_large_bodies_are_refused(open_service):
 def test_all_bodies_together_are_bounded(open_service):
     client = open_service(limits=Limits(max_total_body_bytes=100))
     refusal(client.post("/api/search", json={"text": "x" * 200}), 503, "overloaded")
-    assert names(client.post("/api/search", json={"text": "red"}))
-    refusal(client.post("/api/search", json={"text": "x" * 200}), 503, "overloaded")
+    for _ in range(10):
+        assert names(client.post("/api/search", json={"text": "red"}))
 
 
 def test_a_bug_is_one_line_for_the_client_and_a_traceback_in_the_log(open_service, caplog, monkeypatch):

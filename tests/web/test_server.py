@@ -59,9 +59,11 @@ def test_stopping_finishes_what_runs(start):
         answer = b""
         while part := slow.recv(65536):
             answer += part
+        stopped = time.monotonic()
+        assert service.process.wait(timeout=10) == -signal.SIGTERM
+        assert time.monotonic() - stopped < 5, "the stream of events was waited for"
     assert answer.startswith(b"HTTP/1.1 200")
     assert b'"hits"' in answer
-    assert service.process.wait(timeout=10) == -signal.SIGTERM
     logged = [json.loads(line) for line in service.lines if line.startswith("{")]
     assert not [line for line in logged if line["level"] == "error"]
 
