@@ -5,13 +5,15 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+GALLERY ?= demo-out/samples.gallery
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 CORE := $(VENV)/.installed-core
+WEB  := $(VENV)/.installed-web
 DEV  := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check lint format bench clean
+.PHONY: help venv demo serve test check lint format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +22,10 @@ venv: $(DEV) ## make .venv with everything for development
 
 demo: $(CORE) ## index the sample pictures, search them by drawing and words, save demo-out/contact-sheet.png
 	$(BIN)/python examples/demo.py
+
+serve: $(WEB) ## index the sample pictures if needed, serve the page on http://127.0.0.1:8000 until Ctrl-C
+	$(BIN)/stbir index samples/gallery --gallery $(GALLERY)
+	$(BIN)/stbir serve --gallery $(GALLERY)
 
 test: $(DEV) ## run the tests
 	$(BIN)/python -m pytest
@@ -43,16 +49,21 @@ bench: $(CORE) ## measure import, search and indexing times into benchmarks/resu
 clean: ## remove what the other targets made, .venv too
 	rm -rf $(VENV) demo-out dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
-# What is installed: CORE is what a user of the search gets, without PyTorch; DEV adds what the tests and training need.
+# What is installed: CORE is what a user of the search gets, without PyTorch; WEB adds the service; DEV adds what the tests and training need.
 $(CORE): pyproject.toml | $(BIN)/python
 	@echo "installing stbir into $(VENV)" >&2
 	$(PIP) install -e .
 	@touch $@
 
+$(WEB): pyproject.toml | $(BIN)/python
+	@echo "installing stbir with its service into $(VENV)" >&2
+	$(PIP) install -e '.[web]'
+	@touch $(CORE) $@
+
 $(DEV): pyproject.toml constraints-cpu.txt | $(BIN)/python
 	@echo "installing stbir and everything its tests need into $(VENV) (about 2.5 GB)" >&2
 	$(PIP) install -c constraints-cpu.txt -e '.[dev,train,hub,synth,web]'
-	@touch $(CORE) $@
+	@touch $(CORE) $(WEB) $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

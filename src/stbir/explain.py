@@ -26,7 +26,7 @@ from stbir.query import Query
 from stbir.searcher import EncodedQuery, Searcher
 from stbir.strokes import Sketch, rasterize
 
-CELLS = 6
+CELLS = 5
 COVER = 2.0
 EDGE = 0.15
 MAX_GROUPS = 16
@@ -115,7 +115,7 @@ def explain_encoded(
     """
     spans = [] if text is None else [found.span() for found in WORD.finditer(text)]
     words, strokes = _groups(len(spans)), _groups(0 if sketch is None else len(sketch.strokes))
-    texts = [_without_words(text or "", spans[group.start : group.stop]) for group in words]
+    texts = [_without_words(text or "", spans[group.start : group.stop]) for group in words if len(words) > 1]
     drawings: Any = [] if sketch is None else _without_strokes(encoder, sketch, strokes)
     cover, covers, shape = _coverer(encoder, picture)
     run: Callable[..., Iterable[Vectors]] = map if pool is None else pool.map
@@ -206,9 +206,13 @@ def _without_strokes(encoder: Encoder, sketch: Sketch, groups: Sequence[range]) 
     settings = encoder.bundle.info.sketch
     left, top, right, bottom = sketch.bounds
     extent = max(right - left, bottom - top)
-    if len(groups) < 2 or extent <= 0:
+    if len(groups) < 2:
         return np.empty((0, 1, settings.size_px, settings.size_px), np.float32)
-    side = extent * settings.size_px / max(settings.size_px * (1 - 2 * settings.margin) - settings.line_width_px, 1.0)
+    side = (
+        (extent or 1.0)
+        * settings.size_px
+        / max(settings.size_px * (1 - 2 * settings.margin) - settings.line_width_px, 1.0)
+    )
     shift = np.array([side / 2 - (left + right) / 2, side / 2 - (top + bottom) / 2], np.float32)
     strokes = [stroke[:, :2] + shift for stroke in sketch.strokes]
     rasters = [

@@ -55,6 +55,19 @@ def test_what_waits_together_is_encoded_together():
     run(test)
 
 
+def test_a_batch_is_bounded():
+    async def test(encoder, batches):
+        first = asyncio.create_task(batches.encode("sketch", "a", "a"))
+        await asyncio.sleep(0.05)
+        rest = [asyncio.create_task(batches.encode("sketch", str(n), str(n))) for n in range(8)]
+        await asyncio.sleep(0.05)
+        encoder.gate.set()
+        await asyncio.gather(first, *rest)
+        assert [len(batch) for batch in encoder.batches] == [1, 6, 2]
+
+    run(test)
+
+
 def test_the_first_waits_a_moment_for_others():
     async def test(encoder, batches):
         encoder.gate.set()

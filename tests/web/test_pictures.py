@@ -88,6 +88,9 @@ def test_paths_can_be_hidden(open_service, photos):
     info = client.get(f"/api/images/{hit['id']}/info")
     assert info.json()["path"] == hit["path"]
     assert str(photos.parent) not in info.text + client.get("/api/gallery").text
+    for where in ("path LIKE '/%'", "length(ROOT) > 3", "width > 1 AND \"path\" > '/h'"):
+        refusal(client.post("/api/search", json={"text": "red", "where": where}), 422, "query_error")
+    assert client.post("/api/search", json={"text": "red", "where": "width > 1"}).json()["hits"]
 
 
 def test_a_file_that_is_gone_or_changed(open_service, own_gallery, own_photos):

@@ -189,3 +189,34 @@ def test_examples_are_queries(client):
         QueryIn(strokes=example["strokes"], size=example["size"], text=example["text"])
         assert example["title"]
         assert names(ask(client, strokes=example["strokes"], size=example["size"], text=example["text"]))
+
+
+def test_more_searches_than_fit_are_told_to_come_back(open_service):
+    client = open_service(max_searches=1)
+    gate = client.app.state.service.searches
+    with gate.entered():
+        answer = ask(client, text="red")
+        assert "busy with 1 searches" in refusal(answer, 503, "overloaded")
+        assert int(answer.headers["retry-after"]) >= 1
+        broken = client.post("/api/search", content=b"{", headers={"Content-Type": "application/json"})
+        refusal(broken, 503, "overloaded")
+        assert client.get("/healthz").status_code == 200
+    assert names(ask(client, text="red"))
+
+
+def test_explanations(client):
+    hit = ask(client, **outline("bar"), text="the red bar", top=1).json()["hits"][0]
+    told = client.post("/api/explain", json={**outline("bar"), "text": "the red bar", "id": hit["id"]}).json()
+    assert told["id"] == hit["id"]
+    assert told["score"] == pytest.approx(hit["score"], abs=0.02)
+    assert set(told["heatmaps"]) == set(told["parts"]) == {"sketch", "text"}
+    for heat in told["heatmaps"].values():
+        assert len(heat["values"]) == heat["rows"]
+        assert {len(row) for row in heat["values"]} == {heat["columns"]}
+    assert max(max(row) for row in told["heatmaps"]["sketch"]["values"]) == 1
+    weights = {word["word"]: word["weight"] for word in told["words"]}
+    assert max(weights, key=lambda word: weights[word]) == "red"
+    assert told["strokes"] == [1.0]
+    refusal(client.post("/api/explain", json={"text": "red", "id": "0" * 12}), 404, "not_found")
+    refusal(client.post("/api/explain", json={"id": hit["id"]}), 422, "query_error")
+    refusal(client.post("/api/explain", json={"text": "red", "id": "../x"}), 422, "invalid_request")

@@ -162,7 +162,7 @@ def test_the_client_does_all_that_the_library_does(start, tiny_bundle, indexed, 
     assert client.thumbnail(hits[0].id)[:2] == client.image(hits[0].id)[:2] == b"\xff\xd8"
     told = client.explain(hits[0].id, sketch=outline("cross"), text="the red one")
     assert [word.word for word in told.words] == ["the", "red", "one"]
-    assert told.heatmaps["sketch"].shape == (6, 6)
+    assert told.heatmaps["sketch"].shape == (5, 5)
     assert np.all(told.heatmaps["text"] >= 0)
     assert len(told.strokes) == 1
     job = client.index()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,6 +146,9 @@ def serve(
         return
     if gallery_path is None:
         raise click.UsageError("Missing option '--gallery' / '-g'.")
+    # Searches run side by side in threads; a BLAS that splits each of them over all cores only makes them wait for each
+    # other. It reads this when NumPy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from stbir.search import Gallery
     from stbir.web import Settings, create_app
     from stbir.web.settings import is_loopback

@@ -43,12 +43,12 @@ Model = TypeVar("Model", bound=BaseModel)
 PictureIdInPath = Annotated[str, Path(description="a picture's id", max_length=40)]
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # async: FastAPI would run a plain function in a thread
     service: Service = request.app.state.service
     return service
 
 
-def _sessions(request: Request) -> Sessions:
+async def _sessions(request: Request) -> Sessions:
     sessions: Sessions = request.app.state.sessions
     return sessions
 
@@ -135,14 +135,37 @@ async def examples(service: TheService) -> Response:
     return answer(await service.examples())
 
 
-@router.post("/api/search", response_model=SearchOut, openapi_extra=takes(SearchIn), tags=["search"])
+async def room_for_search(service: TheService) -> None:
+    """Send a search away before its body is read, where it could not be answered."""
+    service.searches.check()
+
+
+async def room_for_explanation(service: TheService) -> None:
+    """The same for a question why."""
+    service.explanations.check()
+
+
+@router.post(
+    "/api/search",
+    response_model=SearchOut,
+    openapi_extra=takes(SearchIn),
+    tags=["search"],
+    dependencies=[Depends(room_for_search)],
+)
 async def search(request: Request, asked: SearchBody, service: TheService) -> Response:
     """Find pictures by a drawing, words, an example, or all together."""
     request.state.words = {"text": asked.text, "not": asked.negative}
-    return answer(await service.search(asked))
+    is_page = request.headers.get("sec-fetch-site") == "same-origin"
+    return answer(await service.search(asked, shows_pictures=is_page))
 
 
-@router.post("/api/explain", response_model=ExplainOut, openapi_extra=takes(ExplainIn), tags=["search"])
+@router.post(
+    "/api/explain",
+    response_model=ExplainOut,
+    openapi_extra=takes(ExplainIn),
+    tags=["search"],
+    dependencies=[Depends(room_for_explanation)],
+)
 async def explain(request: Request, asked: ExplainBody, service: TheService) -> Response:
     """Say which places of a picture, which words and which strokes its score rests on."""
     request.state.words = {"text": asked.text, "not": asked.negative}

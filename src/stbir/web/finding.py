@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ LOOK_AHEAD = 2
 MORE_ROWS = 16
 MAX_ROWS = 20_000
 FOLD_CHUNK = 256
+HIDDEN = re.compile(r"\b(path|root)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -139,20 +141,23 @@ def _first(rows: list[int], is_near: NDArray[np.bool_]) -> int | None:
     return rows[int(is_near.argmax())] if is_near.any() else None
 
 
-def condition(where: str | None, filters: FiltersIn, state: State) -> str | None:
+def condition(where: str | None, filters: FiltersIn, state: State, *, shows_paths: bool = True) -> str | None:
     """The SQL condition of a search.
 
     Args:
         where: The client's own.
         filters: Chosen ones, joined by AND.
         state: Knows the folders.
+        shows_paths: Whether the client may know where files lie; otherwise its condition may not ask either.
 
     Returns:
         Both together; None for neither.
 
     Raises:
-        QueryError: A folder is unknown.
+        QueryError: A folder is unknown, or the condition names what is hidden.
     """
+    if where is not None and not shows_paths and HIDDEN.search(where):
+        raise QueryError("where may not name path or root: this service does not show where files lie")
     parts = [] if where is None or not where.strip() else [f"({where})"]
     if filters.folder is not None:
         folder = state.folders.get(filters.folder)

@@ -28,9 +28,8 @@ class Gate:
         self.num_inside = 0
         self.num_refused = 0
 
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Be inside for the time of the block.
+    def check(self) -> None:
+        """Refuse if nobody more may come in; cheap, so that it can be done before a request is even read.
 
         Raises:
             Problem: As many as may be are inside; 503 with the time in which half of them should be done.
@@ -39,6 +38,15 @@ class Gate:
             self.num_refused += 1
             wait_s = math.ceil(self._mean_s / 2)
             raise overloaded(f"the service is busy with {self._capacity} {self._what}", min(30, max(1, wait_s)))
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Be inside for the time of the block.
+
+        Raises:
+            Problem: As `check`.
+        """
+        self.check()
         self.num_inside += 1
         started = time.monotonic()
         try:

@@ -7,6 +7,7 @@ read, searches go on in the old one.
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import logging
 import time
@@ -82,6 +83,7 @@ class LiveGallery:
             token = await loop.run_in_executor(self._pool, self.gallery.token)
             if token != self.state.token:
                 self.state = await loop.run_in_executor(self._pool, read_state, self.gallery)
+                settle_memory()
                 self.rows.forget()
             self.error = None
         except StbirError as error:
@@ -111,6 +113,13 @@ def read_state(gallery: Gallery) -> State:
     searcher = gallery.searcher() if info.num_pictures else None
     folders = {folder_id(str(folder.path)): folder.path for folder in info.folders}
     return State(token, info, searcher, folders)
+
+
+def settle_memory() -> None:
+    """Let Python's garbage collector pass over what is here to stay, a few objects for each picture: looking at them
+    again and again takes a fifth of the time of a busy service."""
+    gc.collect()
+    gc.freeze()
 
 
 def folder_id(root: str) -> str:

@@ -23,7 +23,7 @@ from stbir.web.examples import examples_for
 from stbir.web.finding import Page, condition, find_page
 from stbir.web.gates import Gate
 from stbir.web.jobs import Indexing
-from stbir.web.live import LiveGallery, shown_path
+from stbir.web.live import LiveGallery, settle_memory, shown_path
 from stbir.web.observe import Metrics
 from stbir.web.problems import Problem
 from stbir.web.schemas import (
@@ -85,6 +85,7 @@ class Service:
         self.live.start()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._finders, self.encoder.warm_up, "sketch", "text")
+        settle_memory()
         self._warming = loop.run_in_executor(self._explainer, self.encoder.warm_up, "image")
 
     def begin_to_stop(self) -> None:
@@ -99,8 +100,15 @@ class Service:
         await self.live.stop()
         await asyncio.get_running_loop().run_in_executor(None, self._close)
 
-    async def search(self, asked: SearchIn) -> SearchOut:
+    async def search(self, asked: SearchIn, *, shows_pictures: bool = False) -> SearchOut:
         """Answer a search.
+
+        Args:
+            asked: The search.
+            shows_pictures: Whether thumbnails of the hits will be asked for, so that reading them may begin.
+
+        Returns:
+            What was found.
 
         Raises:
             StbirError: The query cannot be used.
@@ -117,7 +125,7 @@ class Service:
             question = await self.reader.read(asked)
             between = time.perf_counter()
             state = self.live.state
-            where = condition(asked.where, asked.filters, state)
+            where = condition(asked.where, asked.filters, state, shows_paths=self.settings.shows_paths)
             page = Page.empty()
             if state.searcher is not None:
                 query = state.searcher.fuse(question.parts, question.weights, question.negative)
@@ -132,7 +140,8 @@ class Service:
                     folds=asked.fold_duplicates,
                 )
                 page = await asyncio.get_running_loop().run_in_executor(self._finders, find)
-            self.live.rows.prepare([shown.hit.id for shown in page.shown])
+            if shows_pictures:
+                self.live.rows.prepare([shown.hit.id for shown in page.shown])
             ended = time.perf_counter()
         return SearchOut(
             query=_query_out(asked),
@@ -191,6 +200,7 @@ class Service:
             FolderOut(id=each, name=path.name or str(path), num_pictures=counts[path])
             for each, path in state.folders.items()
         ]
+        columns = [name for name in COLUMNS if settings.shows_paths or name not in ("path", "root")]
         return GalleryOut(
             name=info.path.name,
             num_pictures=info.num_pictures,
@@ -201,7 +211,7 @@ class Service:
             folders=folders,
             version=state.token,
             line_width_share=sketch.line_width_px / (sketch.size_px * (1 - 2 * sketch.margin)),
-            filters=FilterChoices(folders=folders, columns=list(COLUMNS)),
+            filters=FilterChoices(folders=folders, columns=columns),
             limits=LimitsOut(**settings.limits.model_dump(include=set(LimitsOut.model_fields))),
             is_writable=settings.is_writable,
             auth=bool(settings.keys),
