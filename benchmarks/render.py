@@ -145,8 +145,8 @@ def page_latency(found: dict[str, Any]) -> str:
     )
     return f"""## The page
 
-{found["num_drawings"]} sample drawings drawn stroke by stroke in a real browser (Chromium {found["browser"]}, no GPU), with
-words in the box, over {found["num_pictures"]:,} pictures; browser and service on the same machine:
+{found["num_drawings"]} sample drawings, drawn stroke by stroke in a real browser (Chromium {found["browser"]}, no GPU),
+with words in the box, over {found["num_pictures"]:,} pictures; browser and service on the same machine:
 {machine["processor"]}, {machine["cores"]} cores{busy}.
 
 | | p50 | p95 | max | n |
