@@ -1,8 +1,8 @@
 """How soon the page shows results: from the last movement of the pen to updated pictures, in a real browser.
 
-Serves the gallery of 10,000 pictures that benchmarks/service_load.py makes, draws the sample drawings with pointer events
-in headless Chromium, and stops the clock when the browser has painted the answer to the whole drawing. Also measures the
-time between frames while drawing. Needs the extras `web` and `dev`, and Chromium. Writes
+Serves the gallery of 10,000 pictures that benchmarks/service_load.py makes, draws the sample drawings with pointer
+events in headless Chromium, and stops the clock when the browser has painted the answer to the whole drawing. Also
+measures the time between frames while drawing. Needs the extras `web` and `dev`, and Chromium. Writes
 benchmarks/results/page_latency.json, which benchmarks/render.py turns into docs/benchmarks.md.
 
     python benchmarks/page_latency.py [--gallery DIR] [--drawings N]
