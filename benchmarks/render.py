@@ -59,12 +59,14 @@ def with_figures(text: str, results: Path) -> str:
 def page(results: Path) -> str:
     """The page as Markdown, from the result files of a folder."""
     parts = [HEAD]
-    evaluations = [(path, Evaluation.read(path)) for path in sorted(results.glob("*.json")) if path.stem != "latency"]
+    evaluations = [(path, Evaluation.read(path)) for path in sorted(results.glob("*.*.json"))]  # DATA.PROTOCOL.json
     if evaluations:
         parts.append("## Finding the right picture\n")
         parts.extend(section(path, evaluation) for path, evaluation in evaluations)
     if (results / "latency.json").exists():
         parts.append(latency(json.loads((results / "latency.json").read_text(encoding="utf-8"))))
+    if (results / "page_latency.json").exists():
+        parts.append(page_latency(json.loads((results / "page_latency.json").read_text(encoding="utf-8"))))
     return "\n".join(parts)
 
 
@@ -123,6 +125,36 @@ def latency(found: dict[str, Any]) -> str:
 
 ```
 make bench
+```
+"""
+
+
+def page_latency(found: dict[str, Any]) -> str:
+    """Table of how soon the page shows results."""
+    machine = found["machine"]
+    busy = "" if machine["load_before"] is None else f", load {machine['load_before']} before"
+    rows = {
+        "pen lifted: from its last movement to painted results": "pen_lifted_ms",
+        "pen resting on the canvas: from its last movement to painted results": "pen_held_ms",
+        "time between frames while a line is drawn": "frame_ms",
+    }
+    lines = "\n".join(
+        f"| {name} | {found[key]['p50']:.0f} ms | {found[key]['p95']:.0f} ms | {found[key]['max']:.0f} ms "
+        f"| {found[key]['n']:,} |"
+        for name, key in rows.items()
+    )
+    return f"""## The page
+
+{found["num_drawings"]} sample drawings, drawn stroke by stroke in a real browser (Chromium {found["browser"]}, no GPU),
+with words in the box, over {found["num_pictures"]:,} pictures; browser and service on the same machine:
+{machine["processor"]}, {machine["cores"]} cores{busy}.
+
+| | p50 | p95 | max | n |
+|---|---|---|---|---|
+{lines}
+
+```
+python benchmarks/page_latency.py && python benchmarks/render.py
 ```
 """
 
