@@ -67,6 +67,8 @@ def page(results: Path) -> str:
         parts.append(latency(json.loads((results / "latency.json").read_text(encoding="utf-8"))))
     if (results / "page_latency.json").exists():
         parts.append(page_latency(json.loads((results / "page_latency.json").read_text(encoding="utf-8"))))
+    if (results / "service.json").exists():
+        parts.append(service(json.loads((results / "service.json").read_text(encoding="utf-8"))))
     return "\n".join(parts)
 
 
@@ -155,6 +157,45 @@ with words in the box, over {found["num_pictures"]:,} pictures; browser and serv
 
 ```
 python benchmarks/page_latency.py && python benchmarks/render.py
+```
+"""
+
+
+def service(found: dict[str, Any]) -> str:
+    """Table of what the service stands."""
+    machine, crowd, many = found["machine"], found["overload"], found["fifty_clients"]
+    rows = {
+        "one user drawing: a search of a drawing never sent before, with words": found["one_user_drawing_ms"],
+        "one user moving the balance": found["one_user_slider_ms"],
+        "one user asking why: heat maps for drawing and words, words, strokes": found["one_user_explanation_ms"],
+        "50 clients, each asking again at once: drawings never sent before": many,
+        f"{crowd['num_clients']} clients: those let in": crowd["answered_ms"],
+        f"{crowd['num_clients']} clients: those sent away with 503": crowd["refused_ms"],
+        "one user right after that": crowd["one_user_after_ms"],
+    }
+    lines = "\n".join(
+        f"| {name} | {row['p50']:,.0f} ms | {row['p95']:,.0f} ms | {row['p99']:,.0f} ms | {row['n']:,} |"
+        for name, row in rows.items()
+    )
+    start, memory = found["restart_after_kill_s"], many["rss_mb"]
+    statuses = ", ".join(f"{number:,} times {status}" for status, number in many["statuses"].items())
+    return f"""## The service
+
+`stbir serve` over {found["num_pictures"]:,} pictures, times with HTTP; {machine["processor"]}, {machine["cores"]}
+cores, which the load generator and other jobs used too: load {found["load_before"]} before, {many["load_during"]} in
+the end.
+
+| | p50 | p95 | p99 | n |
+|---|---|---|---|---|
+{lines}
+
+- 50 clients: {many["requests_per_s"]} searches/s, {statuses}; memory {memory[0]:,.0f} MB after the first tenth of the
+  requests, {memory[-1]:,.0f} MB in the end.
+- Killed with SIGKILL: the first search is answered {start["p50"]:.1f} s after the new start (median of {start["n"]},
+  largest {start["p99"]:.1f} s).
+
+```
+python benchmarks/service_load.py && python benchmarks/render.py
 ```
 """
 
