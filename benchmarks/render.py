@@ -190,8 +190,9 @@ the end.
 |---|---|---|---|---|
 {lines}
 
-- 50 clients: {many["requests_per_s"]} searches/s, {statuses}, in the quietest of {len(many["rounds"])} rounds (p95 of all:
-  {rounds}); memory {memory[0]:,.0f} MB after the first thousand requests, {memory[-1]:,.0f} MB after the last round.
+- 50 clients: {many["requests_per_s"]} searches/s, {statuses}, in the quietest of {len(many["rounds"])} rounds (p95 of
+  all: {rounds}); memory {memory[0]:,.0f} MB after the first thousand requests, {memory[-1]:,.0f} MB after the last
+  round.
 - Killed with SIGKILL: the first search is answered {start["p50"]:.1f} s after the new start (median of {start["n"]},
   largest {start["p99"]:.1f} s).
 

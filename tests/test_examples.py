@@ -148,7 +148,7 @@ def test_page_shows_what_the_service_stands(tmp_path: Path) -> None:
         "| 50 clients, each asking again at once: drawings never sent before | 12 ms | 46 ms | 79 ms | 1,000 |" in page
     )
     assert (
-        "170.5 searches/s, 10,000 times 200, in the quietest of 2 rounds (p95 of all:\n  46 ms, 46 ms); memory 650 MB"
+        "170.5 searches/s, 10,000 times 200, in the quietest of 2 rounds (p95 of\n  all: 46 ms, 46 ms); memory 650 MB"
         in page
     )
     assert "1.2 s after the new start (median of 5,\n  largest 1.6 s)" in page
