@@ -2,11 +2,12 @@
 # On a fresh machine each target first makes .venv and installs what it needs; a second run installs nothing.
 #   make test PYTHON=python3.12 VENV=.venv-312      another interpreter, another environment
 
-PYTHON ?= python3
-VENV   ?= .venv
-BIN    := $(VENV)/bin
+PYTHON  ?= python3
+VENV    ?= .venv
 GALLERY ?= demo-out/samples.gallery
-PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PORT    ?= 8000
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 CORE := $(VENV)/.installed-core
 WEB  := $(VENV)/.installed-web
@@ -23,9 +24,9 @@ venv: $(DEV) ## make .venv with everything for development
 demo: $(CORE) ## index the sample pictures, search them by drawing and words, save demo-out/contact-sheet.png
 	$(BIN)/python examples/demo.py
 
-serve: $(WEB) ## index the sample pictures if needed, serve the page on http://127.0.0.1:8000 until Ctrl-C
+serve: $(WEB) ## index the sample pictures if needed, serve the page on http://127.0.0.1:8000
 	$(BIN)/stbir index samples/gallery --gallery $(GALLERY)
-	$(BIN)/stbir serve --gallery $(GALLERY)
+	$(BIN)/stbir serve --gallery $(GALLERY) --port $(PORT)
 
 test: $(DEV) ## run the tests
 	$(BIN)/python -m pytest

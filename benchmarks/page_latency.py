@@ -1,8 +1,8 @@
 """How soon the page shows results: from the last movement of the pen to updated pictures, in a real browser.
 
-Serves a gallery of 10,000 pictures (the samples, and copies of them with disturbed vectors), draws the sample drawings
-with pointer events in headless Chromium, and stops the clock when the browser has painted the answer to the whole
-drawing. Also measures the time between frames while drawing. Needs the extras `web` and `dev`, and Chromium. Writes
+Serves the gallery of 10,000 pictures that benchmarks/service_load.py makes, draws the sample drawings with pointer
+events in headless Chromium, and stops the clock when the browser has painted the answer to the whole drawing. Also
+measures the time between frames while drawing. Needs the extras `web` and `dev`, and Chromium. Writes
 benchmarks/results/page_latency.json, which benchmarks/render.py turns into docs/benchmarks.md.
 
     python benchmarks/page_latency.py [--gallery DIR] [--drawings N]
@@ -11,33 +11,24 @@ benchmarks/results/page_latency.json, which benchmarks/render.py turns into docs
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-import re
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import stbir
 from latency import ROOT, SAMPLES, machine, say
-from stbir.gallery.catalogue import Picture
-from stbir.gallery.store import Store
+from service_load import Service, build_gallery
 
 sys.path.insert(0, str(ROOT / "tests"))
 
 from visitor import Visitor, sample_drawing, start_chromium  # found by the line above
 
 RESULT = ROOT / "benchmarks" / "results" / "page_latency.json"
-NUM_PICTURES = 10_000
 WORDS = "pink fabric chair"
 HOLD_MS = 500
 NUM_WARM_UP = 2
@@ -59,7 +50,9 @@ RECORDER = """() => {
         if (found.ariaBusy !== 'false' || !last) return;
         const moved = last;
         requestAnimationFrame(() => requestAnimationFrame(() => {
-            if (moved === last) times.settled.push(performance.now() - moved);
+            if (moved !== last) return;
+            times.settled.push(performance.now() - moved);
+            last = 0;
         }));
     }).observe(found, { attributes: true, attributeFilter: ['aria-busy'] });
 }"""
@@ -68,7 +61,7 @@ RECORDER = """() => {
 def main() -> None:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--gallery", type=Path, help="an existing gallery instead of one made for this run")
+    parser.add_argument("--gallery", type=Path, help="keep the gallery here and use it again")
     parser.add_argument("--drawings", type=int, default=20, help="how many of the 40 sample drawings are drawn")
     parser.add_argument("--out", type=Path, default=RESULT, help="where to write the result")
     options = parser.parse_args()
@@ -78,11 +71,15 @@ def main() -> None:
     if browser_path is None:
         sys.exit("no Chromium: install it, or name it in STBIR_CHROMIUM")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
-        gallery = options.gallery or large_gallery(Path(folder) / "large.gallery")
+        gallery = options.gallery or Path(folder) / "ten-thousand.gallery"
+        if not gallery.exists():
+            say("making a gallery of 10,000 pictures")
+            build_gallery(gallery, Path(folder) / "samples.gallery")
         measured_on = machine()
         browser = start_chromium(driver, browser_path)
-        with serving(gallery) as url:
-            visitor = Visitor(browser.new_context(viewport={"width": 1280, "height": 800}), url)
+        with Service(gallery) as service:
+            context = browser.new_context(viewport={"width": 1280, "height": 800})
+            visitor = Visitor(context, f"http://127.0.0.1:{service.port}")
             visitor.open()
             visitor.page.evaluate(RECORDER)
             names = sorted(path.stem for path in (SAMPLES / "drawings").glob("*.json"))
@@ -90,7 +87,7 @@ def main() -> None:
             result = {
                 "machine": measured_on,
                 "browser": browser.version,
-                "num_pictures": len(Store.open(gallery).table),  # type: ignore[union-attr]
+                "num_pictures": len(stbir.Gallery.open(gallery, create=False)),
                 "num_drawings": len(shown),
                 "pen_lifted_ms": measure(visitor, shown, is_held=False),
                 "pen_held_ms": measure(visitor, shown, is_held=True),
@@ -132,52 +129,6 @@ def draw(visitor: Visitor, name: str, *, is_held: bool) -> None:
         visitor.page.mouse.up()
         if not is_held:
             visitor.page.wait_for_timeout(HOLD_MS)
-
-
-def large_gallery(path: Path, num_pictures: int = NUM_PICTURES) -> Path:
-    """Index the samples and add copies with disturbed vectors, under other ids, until there are `num_pictures`."""
-    say(f"making a gallery of {num_pictures:,} pictures")
-    stbir.Gallery.open(path).index(SAMPLES / "gallery")
-    table = Store.open(path).table  # type: ignore[union-attr]
-    pictures = list(table.pictures([entry.id for entry in table.entries()]).values())
-    random = np.random.default_rng(0)
-    copies: list[Picture] = []
-    for number in range(num_pictures - len(pictures)):
-        picture = pictures[number % len(pictures)]
-        noise = random.normal(0, 0.02, picture.vector.shape).astype(np.float32)
-        vector = picture.vector + noise
-        digest = hashlib.sha256(f"{picture.entry.id} {number}".encode()).hexdigest()
-        entry = replace(picture.entry, id=digest[:12], content_hash=digest, path=f"{picture.entry.path}-{number}.jpg")
-        copies.append(Picture(entry, vector / np.linalg.norm(vector), picture.thumbnail))
-    table.add(copies)
-    return path
-
-
-@contextmanager
-def serving(gallery: Path) -> Iterator[str]:
-    """The address of `stbir serve` in a process of its own."""
-    command = [sys.executable, "-m", "stbir", "serve", "--gallery", str(gallery), "--port", "0"]
-    with tempfile.TemporaryFile("w+") as log, subprocess.Popen(command, stderr=log) as process:
-        try:
-            yield wait_for_address(process, log)
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-
-
-def wait_for_address(process: subprocess.Popen[bytes], log: Any) -> str:
-    """What the service says it listens on."""
-    for _ in range(600):
-        log.seek(0)
-        if found := re.search(r"http://[\w.:\[\]]+", log.read()):
-            return found.group().rstrip("/")
-        try:
-            process.wait(timeout=0.1)
-        except subprocess.TimeoutExpired:
-            continue
-        break
-    log.seek(0)
-    sys.exit(f"stbir serve did not start: {log.read()}")
 
 
 def percentiles(values: list[float]) -> dict[str, float]:

@@ -75,8 +75,15 @@ def page(results: Path) -> str:
     """The page as Markdown, from the result files of a folder."""
     parts = [HEAD]
     parts += [markdown_of(each, "images/experiments") for each in read_experiments(results / "experiments")]
-    times = [("latency", latency), ("page_latency", page_latency), ("evaluation-scale", evaluation_scale)]
-    found = [(render, results / f"{name}.json") for name, render in times if (results / f"{name}.json").exists()]
+    times = {
+        "latency": latency,
+        "page_latency": page_latency,
+        "service": service,
+        "evaluation-scale": evaluation_scale,
+    }
+    found = [
+        (render, results / f"{name}.json") for name, render in times.items() if (results / f"{name}.json").exists()
+    ]
     if found:
         parts.append("## Time and size\n")
     parts += [render(json.loads(path.read_text(encoding="utf-8"))) for render, path in found]
@@ -129,8 +136,8 @@ def page_latency(found: dict[str, Any]) -> str:
     )
     return f"""**The page.**
 
-{found["num_drawings"]} sample drawings drawn stroke by stroke in a real browser (Chromium {found["browser"]}, no GPU), with
-words in the box, over {found["num_pictures"]:,} pictures; browser and service on the same machine:
+{found["num_drawings"]} sample drawings, drawn stroke by stroke in a real browser (Chromium {found["browser"]}, no GPU),
+with words in the box, over {found["num_pictures"]:,} pictures; browser and service on the same machine:
 {machine["processor"]}, {machine["cores"]} cores{busy}.
 
 | | p50 | p95 | max | n |
@@ -139,6 +146,47 @@ words in the box, over {found["num_pictures"]:,} pictures; browser and service o
 
 ```
 python benchmarks/page_latency.py && python benchmarks/render.py
+```
+"""
+
+
+def service(found: dict[str, Any]) -> str:
+    """Table of what the service stands."""
+    machine, crowd, many = found["machine"], found["overload"], found["fifty_clients"]
+    rows = {
+        "one user drawing: a search of a drawing never sent before, with words": found["one_user_drawing_ms"],
+        "one user moving the balance": found["one_user_slider_ms"],
+        "one user asking why: heat maps for drawing and words, words, strokes": found["one_user_explanation_ms"],
+        "50 clients, each asking again at once: drawings never sent before": many,
+        f"{crowd['num_clients']} clients: those let in": crowd["answered_ms"],
+        f"{crowd['num_clients']} clients: those sent away with 503": crowd["refused_ms"],
+        "one user right after that": crowd["one_user_after_ms"],
+    }
+    lines = "\n".join(
+        f"| {name} | {row['p50']:,.0f} ms | {row['p95']:,.0f} ms | {row['p99']:,.0f} ms | {row['n']:,} |"
+        for name, row in rows.items()
+    )
+    start, memory = found["restart_after_kill_s"], many["rss_mb"]
+    rounds = ", ".join(f"{each['p95']:,.0f} ms" for each in many["rounds"])
+    statuses = ", ".join(f"{number:,} times {status}" for status, number in many["statuses"].items())
+    return f"""**The service.**
+
+`stbir serve` over {found["num_pictures"]:,} pictures, times with HTTP; {machine["processor"]}, {machine["cores"]}
+cores, which the load generator and other jobs used too: load {found["load_before"]} before, {many["load_during"]} in
+the end.
+
+| | p50 | p95 | p99 | n |
+|---|---|---|---|---|
+{lines}
+
+- 50 clients: {many["requests_per_s"]} searches/s, {statuses}, in the quietest of {len(many["rounds"])} rounds (p95 of
+  all: {rounds}); memory {memory[0]:,.0f} MB after the first thousand requests, {memory[-1]:,.0f} MB after the last
+  round.
+- Killed with SIGKILL: the first search is answered {start["p50"]:.1f} s after the new start (median of {start["n"]},
+  largest {start["p99"]:.1f} s).
+
+```
+python benchmarks/service_load.py && python benchmarks/render.py
 ```
 """
 

@@ -120,6 +120,38 @@ LATENCY = {
 }
 
 
+TIMES = {"p50": 12.3, "p95": 45.6, "p99": 78.9, "n": 1000}
+SERVICE = {
+    "machine": {"processor": "P", "cores": 2, "system": "Linux"},
+    "load_before": 0.1,
+    "num_pictures": 10_000,
+    "restart_after_kill_s": {"p50": 1.2, "p95": 1.5, "p99": 1.6, "n": 5},
+    **dict.fromkeys(("one_user_drawing_ms", "one_user_slider_ms", "one_user_explanation_ms"), TIMES),
+    "fifty_clients": {
+        **TIMES,
+        "statuses": {"200": 10_000},
+        "requests_per_s": 170.5,
+        "rounds": [TIMES, TIMES],
+        "rss_mb": [650.2, 651.8],
+        "load_during": 2.5,
+    },
+    "overload": {"num_clients": 400, "answered_ms": TIMES, "refused_ms": TIMES, "one_user_after_ms": TIMES},
+}
+
+
+def test_page_shows_what_the_service_stands(tmp_path: Path) -> None:
+    (tmp_path / "service.json").write_text(json.dumps(SERVICE))
+    page = load("benchmarks/render.py").page(tmp_path)
+    assert (
+        "| 50 clients, each asking again at once: drawings never sent before | 12 ms | 46 ms | 79 ms | 1,000 |" in page
+    )
+    assert (
+        "170.5 searches/s, 10,000 times 200, in the quietest of 2 rounds (p95 of\n  all: 46 ms, 46 ms); memory 650 MB"
+        in page
+    )
+    assert "1.2 s after the new start (median of 5,\n  largest 1.6 s)" in page
+
+
 def test_page_shows_every_result(tiny_bundle: Bundle, tmp_path: Path) -> None:
     shapes = write_shapes(tmp_path / "shapes")
     settings = ExperimentSettings.model_validate({"data": (str(shapes),), "num_resamples": 50})

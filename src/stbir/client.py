@@ -252,14 +252,14 @@ class Client:
 
     def _fetch(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """One request, repeated while the service is busy."""
-        for attempt in range(self._retries + 1):
+        for _ in range(self._retries):
             try:
                 return self._fetch_once(method, path, body)
             except ServiceError as error:
-                if error.retry_after_s is None or attempt == self._retries:
+                if error.retry_after_s is None:
                     raise
                 time.sleep(min(error.retry_after_s, MAX_WAIT_S))
-        raise AssertionError("unreachable")
+        return self._fetch_once(method, path, body)
 
     def _fetch_once(self, method: str, path: str, body: bytes | None) -> bytes:
         headers = {} if body is None else {"Content-Type": "application/json"}

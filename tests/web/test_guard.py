@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
@@ -181,8 +182,8 @@ def test_large_bodies_are_refused(open_service):
 def test_all_bodies_together_are_bounded(open_service):
     client = open_service(limits=Limits(max_total_body_bytes=100))
     refusal(client.post("/api/search", json={"text": "x" * 200}), 503, "overloaded")
-    assert names(client.post("/api/search", json={"text": "red"}))
-    refusal(client.post("/api/search", json={"text": "x" * 200}), 503, "overloaded")
+    for _ in range(10):
+        assert names(client.post("/api/search", json={"text": "red"}))
 
 
 def test_a_bug_is_one_line_for_the_client_and_a_traceback_in_the_log(open_service, caplog, monkeypatch):
@@ -232,3 +233,16 @@ def test_the_docs_page_shows_every_route_and_loads_nothing_from_elsewhere(client
     assert "style=" not in page
     assert "http" not in page.replace("http://127.0.0.1:8000", "").replace("HTTP", "")
     assert client.get("/docs.css").headers["content-type"].startswith("text/css")
+
+
+def test_a_request_that_takes_too_long_is_ended(open_service, monkeypatch):
+    client = open_service(request_timeout_s=0.2)
+
+    async def for_ever(*_: object, **__: object) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(client.app.state.service.batches, "encode", for_ever)
+    answer = client.post("/api/search", json={"text": "red"})
+    assert "longer than 0.2 s" in refusal(answer, 503, "timeout")
+    assert answer.headers["retry-after"]
+    assert client.app.state.service.searches.num_inside == 0

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from conftest import outline
+from stbir.web import Limits
 from web_answers import names, refusal
 
 ENOUGH_S = 5.0
@@ -121,6 +122,13 @@ def test_hostile_searches(client, name):
     assert len(message) < 600
     assert "/etc/passwd" not in message.replace("'/etc/passwd'", "")
     assert names(client.post("/api/search", json={"text": "red", "top": 1}))
+
+
+@pytest.mark.parametrize("field", ["image", "sketch_picture"])
+def test_the_limit_of_pixels_is_the_services_own(open_service, field):
+    client = open_service(limits=Limits(max_pixels=100_000))
+    sent = client.post("/api/search", json={field: encoded(bomb_png(400))})
+    assert "more than the 100,000 allowed" in refusal(sent, 422, "image_error")
 
 
 def test_a_long_but_honest_drawing_is_answered_in_time(client):

@@ -22,6 +22,15 @@ def test_a_key_is_found_and_another_is_not():
         assert ring.recall(wrong) is None
 
 
+def test_a_wrong_key_costs_one_hash(monkeypatch):
+    keys = [new_key() for _ in range(5)]
+    ring = Keyring([hashed for _, hashed in keys])
+    asked = []
+    monkeypatch.setattr(HashedKey, "fits", lambda self, key: asked.append(self.id))
+    ring.find(keys[2][0] + "x")
+    assert asked == [keys[2][1].id]
+
+
 def test_hashes_are_salted_and_hold_nothing_of_the_key():
     one, two = (HashedKey.of("a key of one's own choice") for _ in range(2))
     assert one.hash != two.hash

@@ -6,6 +6,8 @@ import contextlib
 import json
 import signal
 import socket
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -57,9 +59,11 @@ def test_stopping_finishes_what_runs(start):
         answer = b""
         while part := slow.recv(65536):
             answer += part
+        stopped = time.monotonic()
+        assert service.process.wait(timeout=10) == -signal.SIGTERM
+        assert time.monotonic() - stopped < 5, "the stream of events was waited for"
     assert answer.startswith(b"HTTP/1.1 200")
     assert b'"hits"' in answer
-    assert service.process.wait(timeout=10) == -signal.SIGTERM
     logged = [json.loads(line) for line in service.lines if line.startswith("{")]
     assert not [line for line in logged if line["level"] == "error"]
 
@@ -233,3 +237,26 @@ def test_a_taken_port_and_a_missing_gallery_are_one_line(tiny_bundle, indexed, t
     assert "there is no gallery" in capsys.readouterr().err
     assert main(["serve"]) == 2
     assert "--gallery" in capsys.readouterr().err
+
+
+def test_without_the_extra_one_line_says_what_to_install(indexed):
+    code = (
+        "import sys; sys.modules['fastapi'] = None; from stbir.cli import main; "
+        f"sys.exit(main(['serve', '--gallery', {str(indexed)!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "stbir: the service needs an optional part that is not installed: pip install 'stbir[web]'\n"
+    )
+
+
+def test_one_who_does_not_read_holds_up_nobody(start):
+    service = start()
+    with contextlib.ExitStack() as stack:
+        for _ in range(10):
+            deaf = stack.enter_context(service.connect())
+            deaf.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
+        started = time.monotonic()
+        assert stbir.Client(service.url).search(text="red").hits
+        assert time.monotonic() - started < 10

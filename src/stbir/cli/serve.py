@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from stbir.cli.output import MODEL_OPTION, counted, examples
-from stbir.errors import InputError, MissingExtraError
+from stbir.errors import InputError
 
 if TYPE_CHECKING:
     from stbir.web.keys import HashedKey
@@ -194,10 +194,8 @@ def _make_key(key_file: Path | None) -> None:
     """Print a new key and keep its hash."""
     if key_file is None:
         raise InputError("where should the hash of the new key be kept? add --api-key-file FILE")
-    try:
-        from stbir.web.keys import add_key, new_key
-    except ModuleNotFoundError:
-        raise MissingExtraError("the service", "web") from None
+    from stbir.web.keys import add_key, new_key
+
     key, hashed = new_key()
     add_key(key_file, hashed)
     click.echo(key)

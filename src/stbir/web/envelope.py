@@ -85,12 +85,10 @@ class Envelope:
                 await self._app(scope, receive, send_wrapped)
         except Exception as error:
             problem = _problem_of(error, self._timeout_s)
-            if status == 0:
+            if status == 0:  # otherwise the answer is cut off, and uvicorn closes the connection
                 await problem_response(problem, request_id)(scope, receive, send_wrapped)
             if problem.status == 500:
                 logger.exception("a bug", extra={"fields": {"request_id": request_id}})
-            if problem.status == 503 and status == 200:
-                raise  # the answer is cut off: the connection must be closed, not reused
         finally:
             self._metrics.in_progress.dec()
             self._report(scope, request_id, status, time.monotonic() - started)
@@ -135,6 +133,8 @@ def _add_headers(message: Message, request_id: str) -> None:
 
 
 def _problem_of(error: Exception, timeout_s: float) -> Problem:
+    if isinstance(error, Problem):
+        return error
     if isinstance(error, TimeoutError):
         return Problem(
             503, f"the request took longer than {timeout_s:g} s: ask for less", "timeout", {"Retry-After": "5"}

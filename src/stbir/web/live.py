@@ -7,10 +7,10 @@ read, searches go on in the old one.
 from __future__ import annotations
 
 import asyncio
-import gc
 import hashlib
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,7 @@ class LiveGallery:
         state: The newest state that was read.
         rows: Its rows by id.
         error: Why the last look failed; None if it did not.
+        on_state: Called whenever a new state was read.
     """
 
     def __init__(self, gallery: Gallery) -> None:
@@ -60,6 +61,7 @@ class LiveGallery:
         self.state = read_state(gallery)
         self.rows = Rows(gallery.pictures)
         self.error: str | None = None
+        self.on_state: Callable[[], None] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="watch")
         self._following: asyncio.Task[None] | None = None
 
@@ -83,7 +85,8 @@ class LiveGallery:
             token = await loop.run_in_executor(self._pool, self.gallery.token)
             if token != self.state.token:
                 self.state = await loop.run_in_executor(self._pool, read_state, self.gallery)
-                settle_memory()
+                if self.on_state is not None:
+                    self.on_state()
                 self.rows.forget()
             self.error = None
         except StbirError as error:
@@ -113,13 +116,6 @@ def read_state(gallery: Gallery) -> State:
     searcher = gallery.searcher() if info.num_pictures else None
     folders = {folder_id(str(folder.path)): folder.path for folder in info.folders}
     return State(token, info, searcher, folders)
-
-
-def settle_memory() -> None:
-    """Let Python's garbage collector pass over what is here to stay, a few objects for each picture: looking at them
-    again and again takes a fifth of the time of a busy service."""
-    gc.collect()
-    gc.freeze()
 
 
 def folder_id(root: str) -> str:

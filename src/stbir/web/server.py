@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import Callable
@@ -104,12 +105,23 @@ def serve(app: FastAPI, settings: Settings, on_listening: Callable[[str], None] 
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
+    app.state.service.live.on_state = settle_memory
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     if on_listening is not None:
         on_listening(url)
     with listener:
         Server(config, app.state.service.begin_to_stop).run(sockets=[listener])
+
+
+def settle_memory() -> None:
+    """Let Python's garbage collector pass over what is here to stay, some objects for each picture.
+
+    Looking at them again and again would take much of a busy service's time. Only for a process of one's own: it
+    concerns all of the process.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def listen(settings: Settings) -> socket.socket:

@@ -23,7 +23,7 @@ from stbir.web.examples import examples_for
 from stbir.web.finding import Page, condition, find_page
 from stbir.web.gates import Gate
 from stbir.web.jobs import Indexing
-from stbir.web.live import LiveGallery, settle_memory, shown_path
+from stbir.web.live import LiveGallery, shown_path
 from stbir.web.observe import Metrics
 from stbir.web.problems import Problem
 from stbir.web.schemas import (
@@ -85,7 +85,8 @@ class Service:
         self.live.start()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._finders, self.encoder.warm_up, "sketch", "text")
-        settle_memory()
+        if self.live.on_state is not None:
+            self.live.on_state()
         self._warming = loop.run_in_executor(self._explainer, self.encoder.warm_up, "image")
 
     def begin_to_stop(self) -> None:

@@ -81,7 +81,14 @@ export class Lightbox extends EventTarget {
     this.#showWhy();
     void this.#loadFacts(hit);
     void this.#loadReason(hit);
-    if (hadFocus) document.getElementById(hadFocus)?.focus();
+    this.#returnFocus(hadFocus);
+  }
+
+  /** The element in focus was built anew: focus the one in its place, or keys would go nowhere. @param {string} [id] */
+  #returnFocus(id) {
+    if (!this.dialog.open) return;
+    if (id) document.getElementById(id)?.focus();
+    if (!this.dialog.contains(document.activeElement)) document.getElementById('lightbox-close')?.focus();
   }
 
   #stage() {
@@ -120,7 +127,11 @@ export class Lightbox extends EventTarget {
         'header',
         { class: 'sheet-head' },
         h('h2', { id: 'lightbox-name' }, h('bdi', {}, hit.name)),
-        h('button', { class: 'quiet square', type: 'button', 'aria-label': 'Close', onclick: close }, icon('close')),
+        h(
+          'button',
+          { id: 'lightbox-close', class: 'quiet square', type: 'button', 'aria-label': 'Close', onclick: close },
+          icon('close'),
+        ),
       ),
       h(
         'div',
