@@ -17,7 +17,7 @@ import numpy as np
 
 from stbir.errors import ConfigError, DatasetError
 from stbir.synth.drawing import draw
-from stbir.synth.objects import FAMILIES, KINDS
+from stbir.synth.objects import FIRST_FAMILIES, KINDS
 from stbir.synth.render import render
 from stbir.synth.sampling import sample_block
 from stbir.synth.spec import ObjectSpec
@@ -60,7 +60,7 @@ def plan(count: int, seed: int, families: tuple[str, ...] = ()) -> Iterator[Item
     Yields:
         The items; the first n are the same for every count.
     """
-    turns = families or tuple(FAMILIES)
+    turns = families or FIRST_FAMILIES
     number = block_number = 0
     while number < count:
         rng = np.random.default_rng([seed, block_number])

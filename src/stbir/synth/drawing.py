@@ -93,7 +93,7 @@ def _object_lines(spec: ObjectSpec, hand: Hand, rng: np.random.Generator) -> lis
     camera = Camera.framing(vertices, spec.view)
     projected = camera.project(vertices)
     found = visible_faces(projected, faces, _BUFFER_PX)
-    labels = np.where(found >= 0, parts[found], -1)
+    labels = np.where(found >= 0, np.append(parts, -1)[found], -1)  # of glasses nothing may be left but single strokes
     lines = [line for line in joined(part_borders(labels)) if length(line) > 5]
     lines = [smoothed(line, 2.2) / _BUFFER_PX for line in lines]
     if thin:

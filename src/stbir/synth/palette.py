@@ -69,6 +69,10 @@ COLOR_SYNONYMS: dict[str, tuple[str, ...]] = {
 }
 METAL_COLORS = ("gold", "silver", "copper", "black", "charcoal")
 WOOD_COLORS = ("oak", "walnut", "oak", "walnut", "black")
+GLASS_COLORS = ("green", "dark green", "brown", "light blue", "blue", "teal", "purple", "pink", "mustard")
+STRAW_COLORS = ("beige", "tan", "cream", "brown", "black", "white", "pink", "navy")
+CLAY_COLORS = ("copper", "beige", "brown", "grey", "cream", "white")
+DENIM_COLORS = ("blue", "navy", "light blue", "black", "grey")
 PAINT_COLORS = tuple(
     name for name in COLORS if name not in ("gold", "silver", "copper", "oak", "walnut", "warm light", "charcoal")
 )
@@ -128,6 +132,15 @@ MATERIALS: dict[str, Material] = {
     "wood": Material(0.5, 0.035, texture="wood", bump=0.05, shade=0.55, words=("wooden", "wood")),
     "painted": Material(0.35, 0.045, words=("painted", "lacquered")),
     "glow": Material(0.9, 0.0, glow=1.5),
+    "coloured glass": Material(0.05, 0.12, glow=0.1, words=("glass",)),
+    "paper label": Material(0.85, 0.02, words=("paper",)),
+    "felt": Material(0.95, 0.01, texture="fuzz", bump=0.1, shade=0.2, sheen=0.2, words=("felt",)),
+    "straw": Material(0.85, 0.02, texture="plait", bump=0.3, shade=0.4, words=("straw", "woven straw")),
+    "denim": Material(0.92, 0.015, texture="weave", bump=0.25, shade=0.42, words=("denim", "jeans")),
+    "corduroy": Material(0.92, 0.012, texture="ribs", bump=0.3, shade=0.4, sheen=0.2, words=("corduroy", "cord")),
+    "wool": Material(0.95, 0.01, texture="knit", bump=0.4, shade=0.45, words=("knitted", "woollen", "wool")),
+    "clay": Material(0.85, 0.02, texture="speckle", shade=0.16, words=("clay", "terracotta", "earthenware")),
+    "leafy": Material(0.55, 0.04, texture="grain", bump=0.06, shade=0.14),
 }
 PATTERN_WORDS: dict[str, tuple[str, ...]] = {
     "plain": (),
@@ -137,6 +150,8 @@ PATTERN_WORDS: dict[str, tuple[str, ...]] = {
     "checks": ("checked", "with {color} checks", "chequered", "plaid"),
     "band": ("with a {color} band", "with one wide {color} stripe"),
     "speckles": ("speckled", "with {color} speckles"),
+    "floral": ("floral", "with {color} flowers", "flowery"),
+    "logo": ("with a {color} logo", "with a {color} star on it"),
 }
 
 

@@ -202,7 +202,7 @@ def render(spec: ObjectSpec, size_px: int = 224) -> Image.Image:
         floor_z=float(body.vertices[:, 2].min()),
         height=float(extent[2]),
     )
-    colors = lit(spec, surface, slot_looks(spec, kind, body.slots), lighting, round_body=kind.family in ("mug", "lamp"))
+    colors = lit(spec, surface, slot_looks(spec, kind, body.slots), lighting, round_body=kind.round_body)
     picture = np.zeros((fine, fine, 4))
     picture[rows, columns, :3] = colors
     picture[rows, columns, 3] = 1.0

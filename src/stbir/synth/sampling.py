@@ -13,8 +13,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stbir.errors import ConfigError
-from stbir.synth.objects import FAMILIES, KINDS, Kind
-from stbir.synth.palette import METAL_COLORS, PAINT_COLORS, WOOD_COLORS
+from stbir.synth.objects import FAMILIES, FIRST_FAMILIES, KINDS, Kind
+from stbir.synth.palette import (
+    CLAY_COLORS,
+    DENIM_COLORS,
+    GLASS_COLORS,
+    METAL_COLORS,
+    PAINT_COLORS,
+    STRAW_COLORS,
+    WOOD_COLORS,
+)
 from stbir.synth.spec import Background, Light, ObjectSpec, View
 
 _BACKDROPS = (
@@ -26,6 +34,13 @@ _BACKDROPS = (
 _FLOORS = {
     "floor": ("#cfc7ba", "#b9bfc4", "#d8d2cb", "#a7aeb0", "#c7b49b"),
     "table": ("#b98a5c", "#8f6440", "#d0a878", "#a88a6a"),
+}
+_OWN_COLORS = {
+    "coloured glass": GLASS_COLORS,
+    "straw": STRAW_COLORS,
+    "clay": CLAY_COLORS,
+    "denim": DENIM_COLORS,
+    "paper label": ("white", "cream", "yellow", "black", "red", "light blue"),
 }
 _LIGHT_NEEDS_DARK = {"white": "cream", "cream": "white"}
 
@@ -54,7 +69,7 @@ def _color_for(rng: np.random.Generator, material: str) -> str:
         return _pick(rng, METAL_COLORS)
     if material in ("linen", "paper"):
         return _pick(rng, [c for c in PAINT_COLORS if c not in ("black", "brown")])
-    return _pick(rng, PAINT_COLORS)
+    return _pick(rng, _OWN_COLORS.get(material, PAINT_COLORS))
 
 
 def sample_shape(rng: np.random.Generator, kind: Kind) -> dict[str, float]:
@@ -120,7 +135,7 @@ def _sample_background(rng: np.random.Generator) -> Background:
 
 def _kind(rng: np.random.Generator, family: str | None) -> Kind:
     if family is None:
-        family = _pick(rng, list(FAMILIES))
+        family = _pick(rng, FIRST_FAMILIES)
     if family in KINDS:
         return KINDS[family]
     if family not in FAMILIES:

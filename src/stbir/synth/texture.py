@@ -45,6 +45,12 @@ def _relief(name: str) -> tuple[Array, Array, Array]:
     elif name == "wood":
         wave = _smooth(rng.normal(size=noise.shape), 14, 60)
         height = _unit(0.65 * _unit(np.sin(9 * y + 500 * wave)) + 0.35 * _unit(_smooth(noise, 1, 30)))
+    elif name == "plait":
+        height = _unit(np.abs(np.sin(20 * x + 8 * np.sign(np.sin(20 * y)))) + 0.5 * np.abs(np.sin(20 * y)))
+    elif name == "ribs":
+        height = _unit(np.abs(np.sin(14 * x)) ** 0.6)
+    elif name == "knit":
+        height = _unit(np.abs(np.sin(16 * x + 1.2 * np.sin(24 * y))) + 0.3 * np.abs(np.sin(24 * y)))
     elif name == "speckle":
         height = 1 - (_smooth(noise, 1, 1) > 0.42).astype(float)
     else:
@@ -52,7 +58,18 @@ def _relief(name: str) -> tuple[Array, Array, Array]:
     return height, np.roll(height, -1, 1) - np.roll(height, 1, 1), np.roll(height, -1, 0) - np.roll(height, 1, 0)
 
 
-_TILES_PER_UNIT = {"grain": 2.4, "fuzz": 2.2, "weave": 1.5, "holes": 1.9, "brushed": 1.2, "wood": 0.9, "speckle": 1.3}
+_TILES_PER_UNIT = {
+    "grain": 2.4,
+    "fuzz": 2.2,
+    "weave": 1.5,
+    "holes": 1.9,
+    "brushed": 1.2,
+    "wood": 0.9,
+    "speckle": 1.3,
+    "plait": 1.6,
+    "ribs": 1.6,
+    "knit": 1.4,
+}
 
 
 def relief(name: str, u: Array, v: Array) -> tuple[Array, Array, Array]:
@@ -102,4 +119,26 @@ def printed(name: str, u: Array, v: Array, scale: float, height: float) -> NDArr
         height_map, _, _ = _relief("speckle")
         i, j = np.floor(v * 330).astype(int) % _TILE, np.floor(u * 330).astype(int) % _TILE
         return np.asarray(1 - height_map[i, j], float)
+    if name == "floral":
+        return _flowers(u / (1.7 * step), v / (1.7 * step))
+    if name == "logo":
+        return _star(u, v - 0.5 * height, 0.2 * scale * height)
     return np.zeros_like(u)
+
+
+def _flowers(u: Array, v: Array) -> Array:
+    """Five-petalled flowers with an empty heart, one in each cell of unit size, every second row shifted."""
+    row = np.floor(v)
+    x, y = np.mod(u + 0.5 * np.mod(row, 2), 1) - 0.5, np.mod(v, 1) - 0.5
+    radius, angle = np.hypot(x, y), np.arctan2(y, x)
+    petals = radius < 0.2 + 0.16 * np.abs(np.cos(2.5 * angle))
+    return (petals & (radius > 0.085)).astype(float)
+
+
+def _star(u: Array, v: Array, size: float) -> Array:
+    """One star of five points around the origin, within a ring."""
+    radius, angle = np.hypot(u, v) / size, np.arctan2(v, u) - np.pi / 2
+    wedge = np.abs(np.mod(angle * 5 / (2 * np.pi) + 0.5, 1) - 0.5) * 2
+    edge = 0.68 / (0.68 + 1.0 * wedge) * 0.8
+    ring = (radius > 0.88) & (radius < 1.0)
+    return ((radius < edge) | ring).astype(float)

@@ -20,6 +20,18 @@ _SECOND_PARTS: dict[str, tuple[tuple[str, str | None, str | None], ...]] = {
     "duffel bag": (("two_tone", "ends and straps", "straps"),),
     "tote bag": (("two_tone", "straps and bottom", "straps"),),
     "bucket bag": (("two_tone", "strap and bottom", "strap"),),
+    "clog": (("heel_strap", "heel strap", None),),
+    "slide": (("two_bands", "stripe", None),),
+    "ballet flat": (("strap", "strap", None), ("bow", "bow", None)),
+    "slipper": (("pompon", "fur trim and pompon", "fur trim"),),
+    "wine bottle": (("cork", "label", "label and capsule"),),
+    "thermos flask": (("handle", "cup and handle", "cup"),),
+    "open umbrella": (("two_tone", "panels and handle", "handle"),),
+    "parasol": (("two_tone", "panels and pole", "pole"),),
+    "baseball cap": (("two_tone", "peak and front", "button"),),
+    "potted cactus": (("saucer", "saucer", None), ("collar", "rim", None)),
+    "leafy plant": (("saucer", "saucer", None), ("collar", "rim", None)),
+    "flowering plant": (("saucer", "saucer", None), ("collar", "rim", None)),
 }
 
 

@@ -1,21 +1,54 @@
-"""The kinds of objects the renderer knows: a registry of `Kind`, one module a family."""
+"""The kinds of objects the renderer knows: a registry of `Kind`, one module a family or a few.
+
+The first five families are the sample gallery's and the shipped model's: their names, order and numbers are settled, a
+change would change every picture. A new kind goes into a new family (or one not in `FIRST_FAMILIES`).
+"""
 
 from __future__ import annotations
 
 from stbir.synth.objects.bags import BAGS
+from stbir.synth.objects.bottles import BOTTLES, VASES
 from stbir.synth.objects.chairs import CHAIRS
+from stbir.synth.objects.clocks import CLOCKS, WATCHES
+from stbir.synth.objects.guitars import GUITARS
+from stbir.synth.objects.hats import HATS
 from stbir.synth.objects.kinds import Kind, Parameter
+from stbir.synth.objects.kitchen import PANS, SCISSORS
 from stbir.synth.objects.lamps import LAMPS
 from stbir.synth.objects.mugs import MUGS
+from stbir.synth.objects.plants import PLANTS
+from stbir.synth.objects.sandals import SANDALS
 from stbir.synth.objects.shoes import SHOES
+from stbir.synth.objects.tables import TABLES
+from stbir.synth.objects.teapots import TEAPOTS
+from stbir.synth.objects.toys import TOYS
+from stbir.synth.objects.umbrellas import UMBRELLAS
+from stbir.synth.objects.wearables import GLASSES, HEADPHONES
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (*CHAIRS, *SHOES, *MUGS, *LAMPS, *BAGS)}
 FAMILIES: dict[str, tuple[Kind, ...]] = {
     "chair": CHAIRS,
     "shoe": SHOES,
     "mug": MUGS,
     "lamp": LAMPS,
     "bag": BAGS,
+    "sandal": SANDALS,
+    "teapot": TEAPOTS,
+    "bottle": BOTTLES,
+    "vase": VASES,
+    "clock": CLOCKS,
+    "watch": WATCHES,
+    "table": TABLES,
+    "glasses": GLASSES,
+    "headphones": HEADPHONES,
+    "umbrella": UMBRELLAS,
+    "guitar": GUITARS,
+    "toy": TOYS,
+    "hat": HATS,
+    "pan": PANS,
+    "scissors": SCISSORS,
+    "plant": PLANTS,
 }
+FIRST_FAMILIES = ("chair", "shoe", "mug", "lamp", "bag")
+KINDS: dict[str, Kind] = {kind.name: kind for kinds in FAMILIES.values() for kind in kinds}
 
-__all__ = ["FAMILIES", "KINDS", "Kind", "Parameter"]
+__all__ = ["FAMILIES", "FIRST_FAMILIES", "KINDS", "Kind", "Parameter"]

@@ -51,6 +51,7 @@ class Kind:
         elevation_deg: Range of the camera's height angle.
         patterns: Patterns its main slot may have.
         fixed: Slots with a colour of their own: slot -> (colour name, material).
+        round_body: Whether patterns and reliefs run around the z axis.
     """
 
     name: str
@@ -65,3 +66,4 @@ class Kind:
     elevation_deg: tuple[float, float]
     patterns: tuple[str, ...]
     fixed: Mapping[str, tuple[str, str]]
+    round_body: bool = False

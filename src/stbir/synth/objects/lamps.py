@@ -234,6 +234,7 @@ LAMPS = (
         (4.0, 22.0),
         _PATTERNS,
         _GLOW,
+        round_body=True,
     ),
     Kind(
         "mushroom lamp",
@@ -254,6 +255,7 @@ LAMPS = (
         (2.0, 18.0),
         ("plain", "plain", "dots", "stripes"),
         _GLOW,
+        round_body=True,
     ),
     Kind(
         "floor lamp",
@@ -276,6 +278,7 @@ LAMPS = (
         (2.0, 16.0),
         _PATTERNS,
         _GLOW,
+        round_body=True,
     ),
     Kind(
         "desk lamp",
@@ -300,6 +303,7 @@ LAMPS = (
         (4.0, 20.0),
         ("plain",),
         _GLOW,
+        round_body=True,
     ),
     Kind(
         "pendant lamp",
@@ -320,6 +324,7 @@ LAMPS = (
         (-8.0, 14.0),
         ("plain", "plain", "stripes", "dots"),
         _GLOW,
+        round_body=True,
     ),
     Kind(
         "arc lamp",
@@ -342,5 +347,6 @@ LAMPS = (
         (2.0, 16.0),
         ("plain",),
         _GLOW,
+        round_body=True,
     ),
 )

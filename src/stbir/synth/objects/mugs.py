@@ -114,6 +114,7 @@ MUGS = (
         (12.0, 34.0),
         _PATTERNS,
         {},
+        round_body=True,
     ),
     Kind(
         "tall mug",
@@ -132,6 +133,7 @@ MUGS = (
         (10.0, 28.0),
         _PATTERNS,
         {},
+        round_body=True,
     ),
     Kind(
         "teacup",
@@ -152,6 +154,7 @@ MUGS = (
         (18.0, 36.0),
         _PATTERNS,
         {},
+        round_body=True,
     ),
     Kind(
         "beer stein",
@@ -173,6 +176,7 @@ MUGS = (
         (10.0, 28.0),
         ("plain", "plain", "stripes", "checks"),
         {},
+        round_body=True,
     ),
     Kind(
         "enamel mug",
@@ -187,5 +191,6 @@ MUGS = (
         (12.0, 34.0),
         ("plain", "plain", "speckles", "dots", "band"),
         {},
+        round_body=True,
     ),
 )
