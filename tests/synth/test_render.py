@@ -12,6 +12,7 @@ import pytest
 from stbir.errors import ConfigError, MissingExtraError
 from stbir.synth import FAMILIES, KINDS, Background, render, sample_block, sample_spec
 from stbir.synth import raster as raster_module
+from stbir.synth.objects import FIRST_FAMILIES
 
 WHITE = Background("studio", "#ffffff", "#ffffff")
 
@@ -36,7 +37,8 @@ def silhouette(spec, size_px=64):
 
 def test_at_least_five_families():
     assert {"chair", "shoe", "mug", "lamp", "bag"} <= set(FAMILIES)
-    assert all(len(kinds) >= 3 for kinds in FAMILIES.values())
+    assert all(len(FAMILIES[name]) >= 3 for name in FIRST_FAMILIES)
+    assert all(name not in KINDS or len(kinds) == 1 for name, kinds in FAMILIES.items()), "a family named as a kind"
 
 
 def test_same_spec_same_pixels_also_after_other_pictures(vtk):
@@ -105,8 +107,26 @@ def test_colours_come_out_as_named(vtk):
 def test_patterns_change_the_picture(vtk):
     spec = replace(sample_spec(np.random.default_rng(8), "tote bag"), color="white", pattern_color="black")
     plain = pixels(replace(spec, pattern="plain"))
-    for pattern in ("stripes", "vertical stripes", "dots", "checks"):
+    for pattern in ("stripes", "vertical stripes", "dots", "checks", "floral", "logo"):
         assert np.abs(pixels(replace(spec, pattern=pattern)) - plain).max() > 60, pattern
+
+
+def test_wear_changes_the_main_material_only_and_more_with_more(vtk):
+    spec = replace(sample_spec(np.random.default_rng(8), "tote bag"), pattern="plain", background=WHITE, color="red")
+    new, used, old = (pixels(replace(spec, wear=wear)) for wear in (0.0, 0.3, 0.9))
+    outside = ~silhouette(spec)
+    outside &= np.abs(new - 255).max(axis=2) == 0
+    assert np.array_equal(new[outside], old[outside])
+    assert 0.5 < np.abs(new - used).mean() < np.abs(new - old).mean()
+
+
+@pytest.mark.parametrize("style", ["studio", "floor", "table", "tiles", "shelf", "room", "wallpaper"])
+def test_backgrounds_differ_and_leave_the_object(vtk, style):
+    spec = replace(sample_spec(np.random.default_rng(8), "armchair"), background=WHITE)
+    plain, other = pixels(spec), pixels(replace(spec, background=Background(style, "#c9d3d6", "#8f6440")))
+    inside = silhouette(spec)
+    assert np.abs(plain - other)[~inside].mean() > 10
+    assert np.median(np.abs(plain - other)[inside]) == 0
 
 
 def test_unknown_family_is_one_clear_error():

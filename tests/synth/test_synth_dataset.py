@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from stbir.cli.synth import synth
+from stbir.datasets import open_dataset
 from stbir.errors import ConfigError, DatasetError
-from stbir.synth import build_dataset
+from stbir.synth import build_dataset, build_part
 from stbir.synth.dataset import SAMPLE_SEED, plan
 from stbir.synth.wording import short_text
 
@@ -59,7 +60,7 @@ def test_build_and_go_on(tmp_path):
         build_dataset(tmp_path / "d", 4, seed=6, size_px=48)
 
 
-@pytest.mark.parametrize("wrong", [{"count": 0}, {"size_px": 8}, {"drawings_per_object": -1}])
+@pytest.mark.parametrize("wrong", [{"count": 0}, {"size_px": 8}, {"drawings_per_object": -1}, {"num_workers": 0}])
 def test_numbers_out_of_range(tmp_path, wrong):
     with pytest.raises(ConfigError, match="count of 1 or more"):
         build_dataset(tmp_path, **{"count": 1, **wrong})
@@ -71,9 +72,70 @@ def test_folder_that_cannot_be_written(tmp_path):
         build_dataset(tmp_path / "file", 1)
 
 
+def files_of(folder):
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_a_part_is_the_same_in_one_process_and_in_two_and_goes_on(tmp_path):
+    pytest.importorskip("vtkmodules", reason="needs the extra synth")
+    manifest = build_part(tmp_path / "one", "D", 10, seed=3, size_px=40)
+    calls = []
+    build_part(tmp_path / "two", "D", 4, seed=3, size_px=40)
+    build_part(tmp_path / "two", "D", 10, seed=3, size_px=40, num_workers=2, progress=lambda *call: calls.append(call))
+    assert files_of(tmp_path / "one") == files_of(tmp_path / "two")
+    assert calls[0] == (4, 10)
+    assert calls[-1] == (10, 10)
+    for line in manifest.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        assert row["split"] in ("train", "val", "test")
+        assert len(row["texts"]) == len(row["attributes"]["states"])
+        assert row["virtual_class"] == row["attributes"]["kind"]
+        assert row["attributes"]["numbers"]
+    rows = open_dataset(tmp_path / "one").rows
+    assert len(rows) == 10
+    with pytest.raises(DatasetError, match="other settings"):
+        build_part(tmp_path / "one", "D", 10, seed=3, size_px=40, unseen=("mug",))
+
+
+def test_every_part_is_the_same_twice(tmp_path):
+    pytest.importorskip("vtkmodules", reason="needs the extra synth")
+    for part in ("S", "C", "D"):
+        for name in ("a", "b"):
+            build_part(tmp_path / name / part, part, 2, seed=11, size_px=48)
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b")
+
+
+def test_a_part_from_the_command_line(tmp_path):
+    pytest.importorskip("vtkmodules", reason="needs the extra synth")
+    given = ["render", "--part", "S", "--count", "2", "--size", "40", "--workers", "1", "--splits", "none"]
+    result = CliRunner().invoke(synth, [*given, "--out", str(tmp_path / "s")], catch_exceptions=False)
+    assert result.exit_code == 0
+    rows = (tmp_path / "s" / "manifest.jsonl").read_text(encoding="utf-8").splitlines()
+    assert all("split" not in json.loads(row) for row in rows)
+    for wrong, words in (
+        (["--part", "S", "--family", "mug"], "exclude each other"),
+        (["--unseen", "mug"], "needs a part"),
+        (["--part", "S", "--splits", "a,b"], "three percentages"),
+    ):
+        with pytest.raises(ConfigError, match=words):
+            CliRunner().invoke(synth, ["render", *wrong, "--out", str(tmp_path / "w")], catch_exceptions=False)
+
+
 def test_command_line(tmp_path):
     pytest.importorskip("vtkmodules", reason="needs the extra synth")
-    arguments = ["render", "--count", "2", "--out", str(tmp_path), "--size", "48", "--family", "beer stein"]
+    arguments = [
+        "render",
+        "--count",
+        "2",
+        "--out",
+        str(tmp_path),
+        "--size",
+        "48",
+        "--family",
+        "beer stein",
+        "--workers",
+        "1",
+    ]
     result = CliRunner().invoke(synth, arguments, catch_exceptions=False)
     assert result.exit_code == 0
     rows = (tmp_path / "manifest.jsonl").read_text(encoding="utf-8").splitlines()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,16 @@ from typing import Any
 import numpy as np
 
 from stbir.errors import ConfigError, DatasetError
-from stbir.synth.drawing import draw
+from stbir.synth.captions import facts_of, write_texts
 from stbir.synth.objects import FIRST_FAMILIES, KINDS
-from stbir.synth.render import render
+from stbir.synth.parts import DRESSES_PER_BLOCK, SHAPES_PER_BLOCK, PartItem, plan_part
 from stbir.synth.sampling import sample_block
 from stbir.synth.spec import ObjectSpec
 from stbir.synth.wording import attributes, describe, short_text
+from stbir.synth.writing import Job, Progress, write_all, write_drawing, write_files, write_lines, write_text
 
 SAMPLE_SEED = 20_496  # under this seed all kinds appear among the first 640; never train on it
 SAMPLE_COUNT = 640
-SHAPES_PER_BLOCK = 4
-DRESSES_PER_BLOCK = 4
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ def plan(count: int, seed: int, families: tuple[str, ...] = ()) -> Iterator[Item
     Args:
         count: Number of objects.
         seed: Data sets with different seeds have different shapes.
-        families: Families or kinds to take turns; all families if empty.
+        families: Families or kinds to take turns; the first five families if empty.
 
     Yields:
         The items; the first n are the same for every count.
@@ -86,6 +84,7 @@ def build_dataset(
     drawings_per_object: int = 2,
     families: tuple[str, ...] = (),
     quality: int = 88,
+    num_workers: int = 1,
     progress: Progress | None = None,
 ) -> Path:
     """Write a data set: `photo/*.jpg`, `drawings/*.json`, `manifest.jsonl`.
@@ -96,8 +95,9 @@ def build_dataset(
         seed: See `plan`.
         size_px: Width and height of the pictures.
         drawings_per_object: Drawings of each object.
-        families: Families or kinds; all families if empty.
+        families: Families or kinds; the first five families if empty.
         quality: JPEG quality.
+        num_workers: Number of processes; the bytes are the same for every number.
         progress: Called with (objects done, objects in all).
 
     Returns:
@@ -108,23 +108,82 @@ def build_dataset(
         DatasetError: The folder holds a data set with other settings, or cannot be written.
         MissingExtraError: VTK is not installed.
     """
-    if count < 1 or not 32 <= size_px <= 2048 or drawings_per_object < 0:
-        raise ConfigError(
-            f"cannot render count={count} size={size_px} drawings={drawings_per_object}: "
-            "give a count of 1 or more, a size of 32 to 2048 and 0 or more drawings"
-        )
-    root = Path(out)
+    job = _checked_job(out, count, size_px, quality, drawings_per_object, num_workers)
     settings = {"seed": seed, "size_px": size_px, "families": list(families), "quality": quality}
+    items = list(plan(count, seed, families))
+    return _build(job, items, settings, num_workers, progress, [_row(item, job) for item in items])
+
+
+def build_part(
+    out: str | os.PathLike[str],
+    part: str,
+    count: int,
+    *,
+    seed: int = 0,
+    size_px: int = 256,
+    drawings_per_object: int = 1,
+    shares: tuple[int, int, int] | None = (70, 10, 20),
+    unseen: Sequence[str] | None = None,
+    quality: int = 88,
+    num_workers: int = 1,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a part of the benchmark: `photo/*.jpg`, `drawings/*.json`, `manifest.jsonl` with splits and stated facts.
+
+    Args:
+        out: Folder; made if missing. Files of an interrupted run with the same settings are kept and completed.
+        part: S, C or D.
+        count: Number of objects.
+        seed: See `stbir.synth.parts.plan_part`.
+        size_px: Width and height of the pictures.
+        drawings_per_object: Drawings of each object.
+        shares: Percentages of train, val and test; None for no splits.
+        unseen: Kinds and families in the test split only; None for the part's own.
+        quality: JPEG quality.
+        num_workers: Number of processes; the bytes are the same for every number.
+        progress: Called with (objects done, objects in all).
+
+    Returns:
+        The manifest's path.
+
+    Raises:
+        ConfigError: A number out of range, or an unknown part, kind or family.
+        DatasetError: The folder holds a data set with other settings, or cannot be written.
+        MissingExtraError: VTK is not installed.
+    """
+    job = _checked_job(out, count, size_px, quality, drawings_per_object, num_workers)
+    items = list(plan_part(part, count, seed, shares=shares, unseen=unseen))
+    settings = {"part": part, "seed": seed, "size_px": size_px, "quality": quality}
+    settings |= {"splits": list(shares or ()), "unseen": None if unseen is None else sorted(unseen)}
+    return _build(job, items, settings, num_workers, progress, [_part_row(item, job) for item in items])
+
+
+def _checked_job(
+    out: str | os.PathLike[str], count: int, size_px: int, quality: int, num_drawings: int, num_workers: int
+) -> Job:
+    if count < 1 or not 32 <= size_px <= 2048 or num_drawings < 0 or num_workers < 1:
+        raise ConfigError(
+            f"cannot render count={count} size={size_px} drawings={num_drawings} workers={num_workers}: "
+            "give a count of 1 or more, a size of 32 to 2048, 0 or more drawings and 1 or more workers"
+        )
+    return Job(Path(out), "photo", size_px, quality, num_drawings)
+
+
+def _build(
+    job: Job,
+    items: Sequence[Item] | Sequence[PartItem],
+    settings: dict[str, Any],
+    num_workers: int,
+    progress: Progress | None,
+    rows: list[dict[str, Any]],
+) -> Path:
+    root = job.root
     try:
         (root / "photo").mkdir(parents=True, exist_ok=True)
         (root / "drawings").mkdir(exist_ok=True)
         _check_settings(root, settings)
-        rows = []
-        for item in plan(count, seed, families):
-            rows.append(_write_item(root, "photo", item, size_px, quality, drawings_per_object))
-            if progress:
-                progress(item.number + 1, count)
-        _write_lines(root / "manifest.jsonl", rows)
+        write_all(job, items, num_workers, progress)
+        write_lines(root / "manifest.jsonl", rows)
     except OSError as error:
         raise DatasetError(
             f"cannot write the data set {root}: {error.strerror or error}; free space or choose another folder"
@@ -142,62 +201,45 @@ def _check_settings(root: Path, settings: dict[str, Any]) -> None:
         if earlier != settings:
             raise DatasetError(f"{root} holds a data set with other settings ({earlier}): choose another folder")
     else:
-        _write_text(path, json.dumps(settings) + "\n")
+        write_text(path, json.dumps(settings) + "\n")
 
 
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
-def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    _write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
-
-
-def _write_picture(path: Path, spec: ObjectSpec, size_px: int, quality: int) -> None:
-    partial = path.with_name(path.name + ".part")
-    render(spec, size_px).save(partial, "JPEG", quality=quality, optimize=True)
-    partial.replace(path)
-
-
-def _write_drawing(path: Path, spec: ObjectSpec, seed: int, haste: float | None = None) -> None:
-    sketch = draw(spec, np.random.default_rng([spec.seed, 21, seed]), haste=haste)
-    strokes = [[[_short(value) for value in point] for point in stroke] for stroke in sketch.strokes]
-    width, height = sketch.size or (0.0, 0.0)
-    _write_text(path, json.dumps({"strokes": strokes, "size": [width, height]}, separators=(",", ":")) + "\n")
-
-
-def _short(value: float) -> float | int:
-    value = round(float(value), 1)
-    return int(value) if value == int(value) else value
-
-
-def _row(item: Item, image: str, sketches: list[str]) -> dict[str, Any]:
+def _row(item: Item, job: Job) -> dict[str, Any]:
     texts = describe(item.spec, np.random.default_rng([item.spec.seed, 31]))
     facts = attributes(item.spec) | {"shape_group": item.shape_group, "dress_group": item.dress_group}
     return {
         "id": item.id,
         "category": KINDS[item.spec.kind].family,
-        "image": image,
+        "image": job.image(item),
         "text": texts[0],
         "texts": texts,
-        "sketches": sketches,
+        "sketches": job.sketches(item),
         "attributes": facts,
         "source": "stbir-synth",
         "licence": "Apache-2.0",
     }
 
 
-def _write_item(root: Path, folder: str, item: Item, size_px: int, quality: int, num_drawings: int) -> dict[str, Any]:
-    image = f"{folder}/{item.id}.jpg"
-    if not (root / image).exists():
-        _write_picture(root / image, item.spec, size_px, quality)
-    sketches = [f"drawings/{item.id}-{k}.json" for k in range(num_drawings)]
-    for k, name in enumerate(sketches):
-        if not (root / name).exists():
-            _write_drawing(root / name, item.spec, k)
-    return _row(item, image, sketches)
+def _part_row(item: PartItem, job: Job) -> dict[str, Any]:
+    texts = write_texts(item.spec, np.random.default_rng([item.spec.seed, 32]))
+    facts = facts_of(item.spec) | {"shape_group": item.shape_group, "dress_group": item.dress_group}
+    facts |= {"numbers": dict(item.spec.shape), "seen": item.is_seen, "background": item.spec.background.style}
+    if item.near_group:
+        facts |= {"near_group": item.near_group, "near_distance": item.near_distance}
+    facts["states"] = [{"style": text.style, **{k: list(v) for k, v in text.states.items()}} for text in texts]
+    row = {
+        "id": item.id,
+        "category": KINDS[item.spec.kind].family,
+        "virtual_class": item.spec.kind,
+        "image": job.image(item),
+        "text": texts[0].words,
+        "texts": [text.words for text in texts],
+        "sketches": job.sketches(item),
+        "attributes": facts,
+        "source": "stbir-synth",
+        "licence": "Apache-2.0",
+    }
+    return row | ({"split": item.split} if item.split else {})
 
 
 def spec_json(spec: ObjectSpec) -> str:
@@ -221,24 +263,26 @@ def build_samples(out: str | os.PathLike[str], *, size_px: int = 208, progress: 
         MissingExtraError: VTK is not installed.
     """
     root = Path(out)
+    job = Job(root, "gallery", size_px, 86, 0)
     rows, queries = [], []
     try:
         (root / "gallery").mkdir(parents=True, exist_ok=True)
         (root / "drawings").mkdir(exist_ok=True)
         for item in plan(SAMPLE_COUNT, SAMPLE_SEED):
-            row = _write_item(root, "gallery", item, size_px, 86, 0)
+            write_files(job, item)
+            row = _row(item, job)
             if _is_queried(item):
                 name = f"drawings/{item.id}.json"
                 if not (root / name).exists():
-                    _write_drawing(root / name, item.spec, 0, haste=0.15 + 0.1 * (item.number % 5))
+                    write_drawing(root / name, item.spec, 0, haste=0.15 + 0.1 * (item.number % 5))
                 row["sketches"] = [name]
                 text = short_text(item.spec)
                 queries.append({"name": item.id, "sketch": name, "text": text, "target": row["image"]})
             rows.append(row)
             if progress:
                 progress(item.number + 1, SAMPLE_COUNT)
-        _write_lines(root / "manifest.jsonl", rows)
-        _write_lines(root / "queries.jsonl", queries)
+        write_lines(root / "manifest.jsonl", rows)
+        write_lines(root / "queries.jsonl", queries)
     except OSError as error:
         raise DatasetError(
             f"cannot write the samples {root}: {error.strerror or error}; free space or choose another folder"

@@ -107,7 +107,7 @@ def _object_lines(spec: ObjectSpec, hand: Hand, rng: np.random.Generator) -> lis
 
 def _part_choices(body: Geometry, hand: Hand, rng: np.random.Generator) -> tuple[set[str], set[str]]:
     """Parts left out, and thin parts drawn as one stroke; siblings (`leg.0`, `leg.1`) mostly share their fate."""
-    dropped, thin = set(), set()
+    dropped, thin = set(body.undrawn), set()
     groups: dict[str, list[str]] = {}
     for name in body.parts:
         groups.setdefault(name.split(".")[0], []).append(name)

@@ -49,6 +49,7 @@ class Solid:
     Attributes:
         axes: Middle line [N, 3] of each thin part; a hasty drawing uses it in place of two outlines.
         details: Parts that a hasty drawing leaves out.
+        undrawn: Parts that no drawing shows, such as the strings of a guitar.
     """
 
     vertices: list[Array] = field(default_factory=list)
@@ -60,6 +61,7 @@ class Solid:
     parts: list[str] = field(default_factory=list)
     axes: dict[str, Array] = field(default_factory=dict)
     details: set[str] = field(default_factory=set)
+    undrawn: set[str] = field(default_factory=set)
 
     def add(
         self,
@@ -69,6 +71,7 @@ class Solid:
         *,
         axis: ArrayLike | None = None,
         detail: bool = False,
+        drawn: bool = True,
         splits: Sequence[Split] = (),
     ) -> None:
         """Add a surface.
@@ -79,6 +82,7 @@ class Solid:
             part: Name for drawings; surfaces of one name count as one part.
             axis: Middle line [N, 3] if the part is thin.
             detail: Whether a hasty drawing may leave it out.
+            drawn: Whether drawings show it at all.
             splits: (mask [R-1, C or C-1] of cells, slot, part) that override slot and part for some cells.
         """
         points = grid.points
@@ -103,6 +107,8 @@ class Solid:
             self.axes[part] = np.asarray(axis, float)
         if detail:
             self.details.add(part)
+        if not drawn:
+            self.undrawn.add(part)
 
     @staticmethod
     def _number(names: list[str], name: str) -> int:

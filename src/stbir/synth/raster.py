@@ -33,6 +33,15 @@ def _vtk() -> dict[str, Any]:
     return {"support": numpy_support, "window": vtkRenderWindow, **{item.__name__: item for item in names}}
 
 
+def require_vtk() -> None:
+    """Import VTK.
+
+    Raises:
+        MissingExtraError: VTK is not installed.
+    """
+    _vtk()
+
+
 @lru_cache(maxsize=4)
 def _canvas(size_px: int) -> tuple[Any, Any]:
     vtk = _vtk()

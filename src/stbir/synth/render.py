@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from stbir.synth.backdrop import backdrop
 from stbir.synth.camera import Camera
 from stbir.synth.mesh import Array
 from stbir.synth.objects import KINDS
 from stbir.synth.raster import pixel_weights, visible_faces
-from stbir.synth.shading import Lighting, Surface, backdrop, blurred, lengths, lit, slot_looks
+from stbir.synth.shading import Lighting, Surface, blurred, lengths, lit, slot_looks
 
 if TYPE_CHECKING:
     from stbir.synth.spec import ObjectSpec
@@ -35,6 +36,7 @@ class Geometry:
         face_parts: [F] numbers into `parts`.
         axes: Middle lines of thin parts.
         details: Parts that a hasty drawing leaves out.
+        undrawn: Parts that no drawing shows.
     """
 
     vertices: Array
@@ -46,6 +48,7 @@ class Geometry:
     parts: tuple[str, ...]
     axes: dict[str, Array]
     details: frozenset[str]
+    undrawn: frozenset[str]
 
 
 @lru_cache(maxsize=32)
@@ -61,6 +64,7 @@ def _geometry(kind: str, shape: tuple[tuple[str, float], ...]) -> Geometry:
         tuple(solid.parts),
         dict(solid.axes),
         frozenset(solid.details),
+        frozenset(solid.undrawn),
     )
 
 

@@ -7,7 +7,7 @@ apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -216,6 +216,67 @@ def sample_block(
             row.append(_spec(rng, kind, shape, fitting, view))
         rows.append(row)
     return rows
+
+
+def sample_rich_block(rng: np.random.Generator, kinds: Sequence[Kind], dresses: int = 4) -> list[list[ObjectSpec]]:
+    """A block of twins as the parts of the benchmark have them.
+
+    Args:
+        rng: Source of chance.
+        kinds: The kind of each shape but the last.
+        dresses: Number of dresses.
+
+    Returns:
+        [shapes][dresses] as in `sample_block`; the last row is a near twin of the first: the same kind seen from the
+        same side, some of its shape numbers a little changed (`shape_distance` says how much). Backgrounds are richer,
+        every third object is worn.
+    """
+    clothes = _sample_dresses(rng, kinds, dresses)
+    made: list[tuple[Kind, dict[str, float], View]] = []
+    for kind in kinds:
+        shape = _other_shape(rng, kind, [shape for known, shape, _ in made if known is kind])
+        made.append((kind, shape, _sample_view(rng, kind)))
+    kind, shape, view = made[0]
+    made.append((kind, _near_shape(rng, kind, shape), view))
+    return [[_rich_spec(rng, kind, shape, dress, view) for dress in clothes] for kind, shape, view in made]
+
+
+def _rich_spec(rng: np.random.Generator, kind: Kind, shape: dict[str, float], dress: Dress, view: View) -> ObjectSpec:
+    if dress.second_material not in kind.second_materials:
+        other = _pick(rng, kind.second_materials)
+        dress = replace(dress, second_material=other, second_color=_color_for(rng, other))
+    wear = round(float(rng.uniform(0.2, 0.9)), 3) if rng.random() < 1 / 3 else 0.0
+    return replace(_spec(rng, kind, shape, dress, view), background=_rich_background(rng), wear=wear)
+
+
+def _rich_background(rng: np.random.Generator) -> Background:
+    if rng.random() < 0.62:
+        return _sample_background(rng)
+    style = _pick(rng, ("shelf", "room", "wallpaper", "tiles", "room"))
+    walls = ("#e9e4da", "#dfe5ea", "#efeae6", "#c9d3d6", "#e7dccd", "#d7e0d2", "#e6d6cf", "#f2efe9")
+    floors = ("#cfc7ba", "#b9bfc4", "#d8d2cb", "#8f6440", "#c7b49b", "#e4e0d8")
+    return Background(style, _pick(rng, walls), _pick(rng, floors))
+
+
+def _near_shape(rng: np.random.Generator, kind: Kind, shape: dict[str, float]) -> dict[str, float]:
+    """A near twin's shape: a third of the continuous numbers, at least two, moved by 0.2 to 0.45 of their range."""
+    free = [name for name, parameter in kind.parameters.items() if not parameter.steps]
+    count = min(len(free), max(2, round(len(free) / 3)))
+    near = dict(shape)
+    for k in rng.permutation(len(free))[:count]:
+        parameter = kind.parameters[free[k]]
+        step = float(rng.uniform(0.2, 0.45)) * (parameter.high - parameter.low)
+        up = shape[free[k]] + step <= parameter.high
+        down = shape[free[k]] - step >= parameter.low
+        way = 1 if up and (not down or rng.random() < 0.5) else -1
+        near[free[k]] = round(shape[free[k]] + way * step, 4)
+    return near
+
+
+def shape_distance(kind: Kind, one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """How far two shapes of a kind are apart: root mean square over its numbers, each divided by its range; 0 to 1."""
+    spans = [(name, parameter.high - parameter.low) for name, parameter in kind.parameters.items()]
+    return float(np.sqrt(np.mean([((one[name] - other[name]) / span) ** 2 for name, span in spans])))
 
 
 def _other_shape(rng: np.random.Generator, kind: Kind, known: Sequence[dict[str, float]]) -> dict[str, float]:

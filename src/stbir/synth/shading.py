@@ -1,15 +1,13 @@
-"""Light on surfaces: a key light with shadows, a fill light, a studio that reflects, and what lies behind."""
+"""Light on surfaces: a key light with shadows, a fill light, a studio that reflects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stbir.synth.camera import Camera
 from stbir.synth.mesh import Array
 from stbir.synth.objects.kinds import Kind
 from stbir.synth.palette import MATERIALS, Material, linear_rgb
@@ -113,7 +111,8 @@ def slot_looks(spec: ObjectSpec, kind: Kind, slots: tuple[str, ...]) -> list[Loo
     return looks
 
 
-def _smoothstep(x: Array, low: float, high: float) -> Array:
+def smoothstep(x: Array, low: float, high: float) -> Array:
+    """0 below `low`, 1 above `high`, a soft step between."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
@@ -122,16 +121,16 @@ def _studio(direction: Array, lighting: Lighting, roughness: Array) -> Array:
     """What a surface reflects [P, 3]: a pale room, a dark floor, soft windows at the lights."""
     up = direction[:, 2]
     blur = 0.06 + 0.9 * roughness
-    room = 0.2 + 0.42 * _smoothstep(up, -0.35, 0.9)
-    room = room * (1 - 0.45 * _smoothstep(-up, 0.02, 0.55))
+    room = 0.2 + 0.42 * smoothstep(up, -0.35, 0.9)
+    room = room * (1 - 0.45 * smoothstep(-up, 0.02, 0.55))
     window = direction @ lighting.key
-    box = _smoothstep(window, 0.86 - 0.5 * 0.12, 0.93)
+    box = smoothstep(window, 0.86 - 0.5 * 0.12, 0.93)
     wide = np.maximum(window, 0) ** 6
     gloss = np.clip(1 - blur, 0, 1)
     level = np.hypot(direction[:, 0], direction[:, 1])
     ahead = direction[:, :2] @ lighting.key[:2] / np.maximum(level * np.hypot(*lighting.key[:2]), 1e-6)
-    tall = _smoothstep(ahead, 0.955, 0.985) * _smoothstep(up, -0.25, 0.0) * _smoothstep(-up, -0.95, -0.8)
-    strip = _smoothstep(direction @ lighting.fill, 0.9, 0.96)
+    tall = smoothstep(ahead, 0.955, 0.985) * smoothstep(up, -0.25, 0.0) * smoothstep(-up, -0.95, -0.8)
+    strip = smoothstep(direction @ lighting.fill, 0.9, 0.96)
     value = room + 5.0 * gloss * box + 0.8 * (1 - gloss) * wide + 1.5 * gloss * strip + 5.0 * gloss**2 * tall
     tint = 0.5 + 0.5 * lighting.key_color / max(float(lighting.key_color.max()), 1e-6)
     return np.asarray(value[:, None] * tint, float)
@@ -163,11 +162,22 @@ def lit(spec: ObjectSpec, surface: Surface, looks: list[Look], lighting: Lightin
             color = color * (1 - material.shade * (1 - height))[:, None]
             tilt = np.stack([slope_u, 0.5 * (slope_u - slope_v), slope_v], axis=1)
             normals[chosen] -= material.bump * tilt * 2.5
+        if look.patterned and spec.wear > 0:
+            color = _worn(color, u[chosen] + offset[1], v[chosen] + offset[0], spec.wear)
         albedo[chosen] = color
         for name, values in fields.items():
             values[chosen] = getattr(material, name)
     normals /= lengths(normals)
     return _lit_points(surface, normals, albedo, fields, lighting)
+
+
+def _worn(color: Array, u: Array, v: Array, wear: float) -> Array:
+    """Colours [P, 3] with rubbed, dusty patches; `wear` 0 is new, 1 shabby."""
+    patches, _, _ = relief("patches", 0.6 * u, 0.6 * v)
+    scratches, _, _ = relief("brushed", 0.9 * v, 0.9 * u)
+    share = smoothstep(patches + 0.25 * (scratches - 0.5), 1.0 - 0.75 * wear, 1.15 - 0.55 * wear)[:, None]
+    dusty = 0.45 * color + 0.55 * np.array([0.42, 0.38, 0.33])
+    return np.asarray(color * (1 - 0.75 * share) + dusty * 0.75 * share, float)
 
 
 def _lit_points(surface: Surface, normals: Array, albedo: Array, fields: dict[str, Array], lighting: Lighting) -> Array:
@@ -217,52 +227,3 @@ def blurred(field: Array, radius: int) -> Array:
             total = np.cumsum(padded, axis=0)
             field = np.moveaxis((total[2 * radius + 1 :] - total[: -2 * radius - 1]) / (2 * radius + 1), 0, axis)
     return field
-
-
-def _hex(code: str) -> Array:
-    channels = np.array([int(code[k : k + 2], 16) / 255 for k in (1, 3, 5)])
-    return np.asarray(channels**2.2, float)
-
-
-def backdrop(
-    spec: ObjectSpec, camera: Camera, size_px: int, size: float, darkness: Callable[[Array], Array] | None
-) -> Array:
-    """What lies behind [S, S, 3], in linear light.
-
-    Args:
-        spec: Whose background.
-        camera: The eye.
-        size_px: S.
-        size: Length of the object's diagonal.
-        darkness: Shadow in [0, 1] of floor points [..., 3]; None if the object hangs.
-    """
-    rays = camera.rays(size_px)
-    down = np.minimum(rays[..., 2], -1e-4)
-    reach = -camera.eye[2] / down
-    ground = camera.eye + rays * reach[..., None]
-    looking_down = (rays[..., 2] < -1e-4) & (camera.eye[2] > 0)
-    wall, floor = _hex(spec.background.color), _hex(spec.background.floor)
-    across = np.linspace(-1, 1, size_px)
-    glow = 1 - 0.1 * (across[None, :] ** 2 + across[:, None] ** 2)
-    picture = wall * glow[..., None]
-    away = np.hypot(ground[..., 0], ground[..., 1])
-    if spec.background.style != "studio":
-        behind = ground @ np.array(
-            [np.sin(np.radians(spec.view.azimuth_deg)), -np.cos(np.radians(spec.view.azimuth_deg)), 0]
-        )
-        on_floor = np.where(looking_down, _smoothstep(behind, -1.06 * size, -1.0 * size), 0.0)[..., None]
-        tone = np.broadcast_to(floor, picture.shape)
-        if spec.background.style == "table":
-            board = np.floor(ground[..., 1] / (0.32 * size))
-            height, _, _ = relief(
-                "wood", (ground[..., 0] / size + board * 0.37).ravel(), (ground[..., 1] / size).ravel()
-            )
-            seam = np.abs(np.mod(ground[..., 1] / (0.32 * size), 1) - 0.5) > 0.485
-            tone = (
-                tone * (0.72 + 0.28 * height.reshape(board.shape) - 0.2 * seam + 0.05 * np.sin(board * 2.4))[..., None]
-            )
-        picture = picture * (1 - on_floor) + tone * (glow * 0.98)[..., None] * on_floor
-    if darkness is not None:
-        shade = np.where(looking_down & (away < 4 * size), darkness(ground), 0.0)
-        picture = picture * (1 - 0.62 * shade)[..., None]
-    return picture

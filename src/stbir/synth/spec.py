@@ -45,7 +45,8 @@ class Background:
     """What lies behind.
 
     Attributes:
-        style: `studio` (one colour, soft gradient), `floor` (floor and wall) or `table` (wooden planks and wall).
+        style: `studio` (one colour, soft gradient), `floor` (floor and wall), `table` (wooden planks and wall), `tiles`
+            (tiled floor), or before a wall that is a `shelf`, a `room` out of focus or `wallpaper`.
         color: Hex colour of the studio or the wall.
         floor: Hex colour of the floor or the planks.
     """
@@ -73,6 +74,7 @@ class ObjectSpec:
         light: The key light.
         background: What lies behind.
         seed: Everything left to chance: small colour shifts, texture offsets.
+        wear: 0 new to 1 shabby.
     """
 
     kind: str
@@ -88,3 +90,4 @@ class ObjectSpec:
     light: Light
     background: Background
     seed: int
+    wear: float = 0.0

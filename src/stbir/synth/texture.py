@@ -45,6 +45,8 @@ def _relief(name: str) -> tuple[Array, Array, Array]:
     elif name == "wood":
         wave = _smooth(rng.normal(size=noise.shape), 14, 60)
         height = _unit(0.65 * _unit(np.sin(9 * y + 500 * wave)) + 0.35 * _unit(_smooth(noise, 1, 30)))
+    elif name == "patches":
+        height = _unit(_smooth(noise, 7, 7) + 0.35 * _smooth(rng.normal(size=noise.shape), 2, 2))
     elif name == "plait":
         height = _unit(np.abs(np.sin(20 * x + 8 * np.sign(np.sin(20 * y)))) + 0.5 * np.abs(np.sin(20 * y)))
     elif name == "ribs":

@@ -29,6 +29,7 @@ _SECOND_PARTS: dict[str, tuple[tuple[str, str | None, str | None], ...]] = {
     "open umbrella": (("two_tone", "panels and handle", "handle"),),
     "parasol": (("two_tone", "panels and pole", "pole"),),
     "baseball cap": (("two_tone", "peak and front", "button"),),
+    "wall clock": (("square", None, None),),
     "potted cactus": (("saucer", "saucer", None), ("collar", "rim", None)),
     "leafy plant": (("saucer", "saucer", None), ("collar", "rim", None)),
     "flowering plant": (("saucer", "saucer", None), ("collar", "rim", None)),

@@ -137,7 +137,11 @@ def blossom(solid: Solid, spot: Array, size: float, part: str, *, tilt: float = 
         rows.append(np.concatenate([flat, np.full((60, 1), lift * size * 4)], axis=1))
     flower = Grid(np.stack(rows)).turned(48, "x").turned(tilt, "y")
     solid.add(flower.moved(*spot), "petal", part)
-    solid.add(ball(0.3 * size, flat=0.7).turned(48, "x").moved(*(spot + [0, -0.012, 0.012])), "heart", part + " heart")
+    solid.add(
+        ball(0.3 * size, flat=0.7).turned(48, "x").moved(*(spot + np.array([0, -0.012, 0.012]))),
+        "heart",
+        part + " heart",
+    )
 
 
 def _vase(shape: Shape) -> Solid:

@@ -11,7 +11,7 @@ from stbir.synth.objects.pieces import ball, box, closed, disc, rod, upright
 
 def _hand(solid: Solid, middle: Array, length: float, width: float, clock_angle: float, part: str) -> None:
     """A hand from the middle of the dial; angle clockwise from twelve, in turns."""
-    outline = superellipse(width, length / 2 + width, 4.0, 28) + [0.0, length / 2]
+    outline = superellipse(width, length / 2 + width, 4.0, 28) + np.array([0.0, length / 2])
     a = -2 * np.pi * clock_angle
     turned = outline @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
     blade = upright(turned, 0.012, 0.004)
@@ -32,7 +32,7 @@ def _dial(solid: Solid, middle: Array, radius: float, shape: Shape, *, square: f
         outline = superellipse(0.016 + 0.01 * radius, long, 5.0, 20)
         outline = outline @ np.array([[direction[1], -direction[0]], [direction[0], direction[1]]])
         mark = upright(outline, 0.01, 0.003)
-        spot = front + [reach * direction[0], 0.0, reach * direction[1]]
+        spot = front + np.array([reach * direction[0], 0.0, reach * direction[1]])
         solid.add(mark.moved(*spot), "hand", f"mark.{k}", detail=True)
     minute = shape["minute"]
     hour = (np.floor(shape["hour"]) + minute) / 12
@@ -52,7 +52,7 @@ def _wall_clock(shape: Shape) -> Solid:
     middle = np.array([0.0, 0.0, 1.4])
     radius, thick, power = shape["radius"], shape["rim"], 2.0 + 6.0 * (shape["square"] > 0.5)
     back = upright(superellipse(radius, radius, power, 72), 0.08, 0.03)
-    solid.add(back.moved(*(middle + [0, 0.06, 0])), "main", "case")
+    solid.add(back.moved(*(middle + np.array([0, 0.06, 0]))), "main", "case")
     _dial(solid, middle, radius, shape, square=power)
     _rim(solid, middle, radius, thick, power)
     return solid
@@ -65,7 +65,7 @@ def _alarm_clock(shape: Shape) -> Solid:
     case = disc(radius + 0.03, deep, 0.05)
     solid.add(case.moved(y=0.0, z=middle[2]), "main", "case")
     _dial(solid, middle - [0, 0.012, 0], radius * 0.92, shape)
-    _rim(solid, middle - [0, 0.005, 0], radius * 0.96, 0.045, 2.0, "second")
+    _rim(solid, middle - [0, 0.005, 0], radius * 0.96, 0.045, 2.0)
     bell = shape["bells"]
     for k, side in enumerate((-1, 1)):
         lean = side * shape["bell_lean"]
@@ -84,9 +84,10 @@ def _alarm_clock(shape: Shape) -> Solid:
     solid.add(ball(0.05).moved(0, 0, top - 0.05), "metal", "hammer", detail=True)
     if shape["handle"] > 0.5:
         high = top + 0.2
-        x = (radius + 0.1 + bell * 0.6) * np.sin(shape["bell_lean"])
-        keys = [[-x, 0, top - 0.05], [-x * 0.8, 0, high - 0.03], [0, 0, high], [x * 0.8, 0, high - 0.03]]
-        path = curve([*keys, [x, 0, top - 0.05]], 30)
+        arm = radius + 0.08 + 0.75 * bell
+        x, low = arm * np.sin(shape["bell_lean"]), middle[2] + arm * np.cos(shape["bell_lean"])
+        keys = [[-x, 0, low], [-x * 0.96, 0, high - 0.06], [0, 0, high], [x * 0.96, 0, high - 0.06]]
+        path = curve([*keys, [x, 0, low]], 30)
         solid.add(tube(path, 0.025, 12), "metal", "handle", axis=path)
     return solid
 
@@ -102,7 +103,7 @@ def _mantel_clock(shape: Shape) -> Solid:
         arch = np.stack([wide / 2 * np.cos(angle), high - wide / 2 + wide / 2 * np.sin(angle)], axis=1)
         outline = np.concatenate([[[-wide / 2, 0.0], [0.0, 0.0], [wide / 2, 0.0]], arch])
     else:
-        outline = superellipse(wide / 2, high / 2, 14.0, count) + [0.0, high / 2]
+        outline = superellipse(wide / 2, high / 2, 14.0, count) + np.array([0.0, high / 2])
     case = upright(outline, deep, 0.03)
     solid.add(case.moved(z=0.09), "main", "case")
     radius = shape["dial"] * wide / 2
@@ -130,8 +131,8 @@ def _watch(shape: Shape) -> Solid:
     crown = disc(0.035, 0.06, 0.012).turned(90, "z")
     solid.add(crown.moved(radius + 0.03, middle[1], middle[2]), "main", "crown", detail=True)
     for k, (sx, sz) in enumerate(((-1, 1), (1, 1), (-1, -1), (1, -1))):
-        lug = slab(superellipse(0.03, 0.07, 4.0, 20), 0.07, 0.02).turned(90, "x")
-        solid.add(lug.moved(sx * wide * 0.86, middle[1], middle[2] + sz * (radius + 0.02)), "main", f"lug.{k}")
+        lug = slab(superellipse(0.03, 0.05, 4.0, 20), 0.07, 0.02).turned(90, "x")
+        solid.add(lug.moved(sx * wide * 0.8, middle[1] + 0.02, middle[2] + sz * (radius + 0.01)), "main", f"lug.{k}")
     return solid
 
 

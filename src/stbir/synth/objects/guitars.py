@@ -36,7 +36,7 @@ def _neck(solid: Solid, shape: Shape, start: float, front: float, bridge: float)
     for k in range(8):
         z = low + (top - low) * (1 - 0.86 ** (k + 1))
         z = top + low - z
-        solid.add(box(wide, 0.012, 0.012, 0.002).moved(0, front - 0.018, z), "metal", f"fret.{k}", detail=True)
+        solid.add(box(wide, 0.012, 0.012, 0.002).moved(0, front - 0.018, z), "metal", "frets", drawn=False)
     head = shape["head"]
     outline = np.array([[-0.5 * wide, 0.0], [0.0, -0.01], [0.5 * wide, 0.0], [0.86 * wide, 0.1], [0.82 * wide, head]])
     tip = [[0.3 * wide, head + 0.03], [0.0, head + 0.01], [-0.3 * wide, head + 0.03], [-0.82 * wide, head]]
@@ -54,7 +54,7 @@ def _neck(solid: Solid, shape: Shape, start: float, front: float, bridge: float)
     for k in range(count):
         x = (k / (count - 1) - 0.5) * wide * 0.76
         path = curve([[x * 1.15, front - 0.035, bridge], [x, front - 0.03, top + 0.03]], 6)
-        solid.add(tube(path, 0.0055, 6), "metal", f"string.{k}", axis=path, detail=True)
+        solid.add(tube(path, 0.0055, 6), "metal", "strings", drawn=False)
 
 
 def _acoustic(shape: Shape) -> Solid:
@@ -63,7 +63,6 @@ def _acoustic(shape: Shape) -> Solid:
     outline = _outline(shape)
     solid.add(upright(outline, deep, 0.025), "main", "body")
     front = -deep / 2
-    solid.add(upright(_shrunk(outline, 0.955), 0.012, 0.004).moved(y=front - 0.003), "top", "top")
     hole = shape["hole"] * shape["lower"]
     middle = high * 0.62
     solid.add(disc(hole * 1.16, 0.01, 0.003).moved(0, front - 0.012, middle), "second", "rosette")
@@ -80,11 +79,6 @@ def _acoustic(shape: Shape) -> Solid:
 
 def _ukulele(shape: Shape) -> Solid:
     return _acoustic({**shape, "strings": 4.0, "guard": 0.0})
-
-
-def _shrunk(outline: Array, scale: float) -> Array:
-    middle = outline.mean(axis=0)
-    return np.asarray(middle + (outline - middle) * scale, float)
 
 
 def _electric(shape: Shape) -> Solid:
@@ -119,7 +113,6 @@ _FIXED = {
     "board": ("charcoal", "wood"),
     "dark": ("black", "plastic"),
     "metal": ("silver", "metal"),
-    "top": ("main", "painted"),
 }
 _VIEWS = ((-34.0, 34.0),)
 
@@ -162,7 +155,7 @@ GUITARS = (
         },
         _electric,
         ("painted", "wood", "metal"),
-        "pickguard",
+        "pickguard and neck",
         ("plastic",),
         _VIEWS,
         (0.0, 12.0),

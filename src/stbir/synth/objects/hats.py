@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from stbir.synth.mesh import Array, Grid, Solid, revolve, tube
@@ -10,7 +12,7 @@ from stbir.synth.objects.pieces import ball, closed, profile
 
 
 def _brimmed(shape: Shape, crown: Array, *, dent: float = 0.0) -> Solid:
-    """A hat turned from a crown profile [N, 2] (from the brim's inner edge up), its brim curled and its band coloured."""
+    """A hat turned from a crown profile [N, 2], from the brim's inner edge up, with a band; the brim may curl."""
     solid = Solid()
     start = crown[0, 0]
     brim, curl, droop = shape["brim"], shape.get("curl", 0.0), shape.get("droop", 0.0)
@@ -140,7 +142,7 @@ def _bucket_hat(shape: Shape) -> Solid:
     top = wide * 0.84
     fall = brim * (0.35 + 0.6 * slope)
     line = np.array([[wide + brim, 0.0], [wide + brim + 0.012, 0.012], [wide + brim, 0.024], [wide, fall]])
-    brim_line = np.concatenate([np.linspace(a, b, 6)[:-1] for a, b in zip(line[:-1], line[1:], strict=True)])
+    brim_line = np.concatenate([np.linspace(a, b, 6)[:-1] for a, b in pairwise(line)])
     crown = profile([[wide, fall], [0.5 * (wide + top), fall + 0.5 * high], [top, fall + high]], 14)
     body = np.concatenate(
         [brim_line, crown[:1], crown, crown[-1:], [[top * 0.5, fall + high + 0.015], [0.0, fall + high + 0.02]]]

@@ -79,7 +79,7 @@ def _pot(shape: Shape) -> Solid:
 
 
 def _blade(solid: Solid, shape: Shape, side: int) -> None:
-    """One half: a blade to +y, a shank through the screw at the origin, a loop at -y; then turned by half the opening."""
+    """One half: a blade to +y, a shank past the screw at the origin, a loop at -y; turned by half the opening."""
     long, wide = shape["blade"], shape["width"]
     if shape["pointed"] > 0.5:
         outline = [[-wide, -0.12], [wide, -0.12], [wide * 1.05, 0.1], [wide * 0.7, 0.7 * long], [0.0, long]]

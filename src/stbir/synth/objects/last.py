@@ -102,6 +102,7 @@ def upper(shape: Shape) -> Array:
 
 
 def add_sole(solid: Solid, shape: Shape, *, slot: str, wedge: bool = False, welt: float = 0.014) -> None:
+    """Add the sole, flat below the heel if it is a wedge; `welt` is how far it stands out."""
     thick = shape["sole"]
     end = -0.02 if welt > 0.01 else 0.004
     fine = 1 - np.cos(np.linspace(np.pi / 2, 0, 14))

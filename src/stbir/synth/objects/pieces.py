@@ -33,7 +33,7 @@ def rod(
         power: Section, see `superellipse`.
         detail: Whether a hasty drawing may leave it out.
     """
-    path = curve([start, end], 8)
+    path = curve(np.array([start, end], float), 8)
     radii = radius * np.linspace(1.0, taper, 8)
     solid.add(tube(path, radii, 14, power=power), slot, part, axis=path, detail=detail)
 

@@ -76,7 +76,8 @@ def _cactus(shape: Shape) -> Solid:
 def _leaf(length: float, width: float, bend: float, lean: float, turn: float) -> Grid:
     """A blade from the origin, leaning outwards and bending down, folded along its middle."""
     s = np.linspace(0, 1, 18)
-    along, up = curve([[0, 0], [lean * 0.4 * length, 0.55 * length], [lean * length, (1 - bend) * length]], 18).T
+    keys = np.array([[0, 0], [lean * 0.4 * length, 0.55 * length], [lean * length, (1 - bend) * length]])
+    along, up = curve(keys, 18).T
     half = width * np.sin(np.pi * np.clip(s * 0.94 + 0.05, 0, 1)) ** 0.8
     across = np.linspace(-1, 1, 9)
     x = along[:, None] + 0 * across
@@ -116,9 +117,8 @@ def _flowering(shape: Shape) -> Solid:
         lean = 0.0 if count == 1 else shape["spread"] * (0.45 + 0.3 * (k % 2))
         rise = shape["height"] * (0.78 + 0.22 * ((k * 2) % 3) / 2)
         tip = np.array([lean * np.cos(turn), 0.7 * lean * np.sin(turn), earth + rise])
-        path = curve(
-            [[0.03 * np.cos(turn), 0, earth - 0.02], 0.5 * tip * [1, 1, 0] + [0, 0, earth + 0.5 * rise], tip], 14
-        )
+        middle = np.array([0.5 * tip[0], 0.5 * tip[1], earth + 0.5 * rise])
+        path = curve(np.stack([[0.03 * np.cos(turn), 0.0, earth - 0.02], middle, tip]), 14)
         solid.add(tube(path, 0.016, 8), "leaf", f"stem.{k}", axis=path)
         blossom(solid, tip, shape["bloom"], f"blossom.{k}", tilt=26 * np.cos(turn))
     return solid

@@ -23,16 +23,21 @@ def _strap(solid: Solid, path: Array, width: float, part: str, slot: str = "main
     solid.add(tube(path, width, 12, flat=0.2, power=4), slot, part, axis=path)
 
 
+def _level_strap(solid: Solid, path: Array, width: float, part: str) -> None:
+    """A strap around something upright: its width stands."""
+    solid.add(tube(path, 0.2 * width, 12, flat=5.0, power=4), "second", part, axis=path)
+
+
 def _band(solid: Solid, shape: Shape, low: float, high: float, rise: float, part: str, slot: str = "main") -> None:
     """A wide band over the foot between two places along it, as one sheet with two sides."""
     rows = [
         _over(shape, x, x, rise * (1.18 - 0.55 * (x - low) / max(high - low, 1e-6) * 0.6)) for x in _steps(low, high)
     ]
     sheet = np.stack(rows)
-    solid.add(Grid(sheet + [0, 0, 0.012], wrap=False), slot, part)
+    solid.add(Grid(sheet + np.array([0, 0, 0.012]), wrap=False), slot, part)
     solid.add(Grid(sheet - [0, 0, 0.008], wrap=False), "lining", "inside")
     border = np.concatenate([sheet[0], sheet[1:, -1], sheet[-1, -2::-1], sheet[-2:0:-1, 0]])
-    solid.add(Grid(np.stack([border + [0, 0, 0.012], border - [0, 0, 0.008]])), slot, part)
+    solid.add(Grid(np.stack([border + np.array([0, 0, 0.012]), border - [0, 0, 0.008]])), slot, part)
 
 
 def _steps(low: float, high: float) -> Array:
@@ -71,9 +76,9 @@ def _sandal(shape: Shape) -> Solid:
     level = high + shape["ankle_level"]
     angle = np.linspace(0, 2 * np.pi, 44)
     ring = np.stack([0.15 + 0.15 * np.cos(angle), 0.105 * np.sin(angle), level + 0.03 * np.cos(angle)], axis=1)
-    _strap(solid, np.concatenate([ring, ring[1:2]]), wide * 0.85, "ankle strap", "second")
+    _level_strap(solid, np.concatenate([ring, ring[1:2]]), wide * 0.85, "ankle strap")
     for k, side in enumerate((-1, 1)):
-        keys = [[0.17, side * half_width(shape, 0.17) * 0.95, high - 0.01]]
+        keys = [[0.17, side * float(half_width(shape, 0.17)) * 0.95, high - 0.01]]
         keys += [[0.12, side * 0.1, 0.5 * (high + level)], [0.13, side * 0.103, level]]
         _strap(solid, curve(keys, 14), wide * 0.8, f"side strap.{k}")
     heel = curve([[0.02, 0, high - 0.01], [-0.012, 0, high + 0.5 * (level - high)], [0.0, 0, level - 0.02]], 12)
@@ -90,11 +95,11 @@ def _flip_flop(shape: Shape) -> Solid:
         x = shape["anchor"]
         end = [x, side * half_width(shape, x) * 0.98, float(floor(shape, x)) + 0.005]
         middle = [0.5 * (x + 0.8) + 0.05, side * 0.1, float(floor(shape, 0.6)) + shape["rise"]]
-        path = curve([post + [0, 0, 0.045], middle, end], 26)
+        path = curve([post + np.array([0, 0, 0.045]), middle, end], 26)
         solid.add(
             tube(path, wide * np.linspace(0.7, 1.1, 26), 12, flat=0.4, power=3), "second", f"strap.{k}", axis=path
         )
-    solid.add(tube(curve([post, post + [0, 0, 0.05]], 5), 0.016, 10), "second", "toe post")
+    solid.add(tube(curve([post, post + np.array([0, 0, 0.05])], 5), 0.016, 10), "second", "toe post")
     return solid
 
 
@@ -104,7 +109,7 @@ def _slide(shape: Shape) -> Solid:
     _band(solid, shape, low, 0.8, shape["rise"], "band")
     if shape["two_bands"] > 0.5:
         middle = 0.5 * (low + 0.8)
-        path = _over(shape, middle, middle, shape["rise"] * 0.99) + [0, 0, 0.016]
+        path = _over(shape, middle, middle, shape["rise"] * 0.99) + np.array([0, 0, 0.016])
         _strap(solid, path, 0.03, "stripe", "second")
     return solid
 
@@ -123,7 +128,7 @@ def _clog(shape: Shape) -> Solid:
         x = float(row[0, 0]) - 0.04
         keys = [[x, -0.13, level - 0.05], [0.12, -0.13, level - 0.02], [-0.03, 0.0, level]]
         path = curve([*keys, [0.12, 0.13, level - 0.02], [x, 0.13, level - 0.05]], 36)
-        _strap(solid, path, 0.03, "heel strap", "second")
+        _level_strap(solid, path, 0.035, "heel strap")
         for k, side in enumerate((-1, 1)):
             solid.add(ball(0.026).moved(x, side * 0.14, level - 0.05), "metal", f"rivet.{k}", detail=True)
     return solid
@@ -152,8 +157,8 @@ def _ballet(shape: Shape) -> Solid:
     if shape["bow"] > 0.5:
         spot = rings[-1, 0] + [0.03, 0, 0.004]
         for k, side in enumerate((-1, 1)):
-            loop = [spot, spot + [0.01, side * 0.045, 0.03], spot + [0.015, side * 0.085, 0.0]]
-            path = curve([*loop, spot + [0.0, side * 0.04, -0.012], spot], 22)
+            loop = [spot, spot + np.array([0.01, side * 0.045, 0.03]), spot + np.array([0.015, side * 0.085, 0.0])]
+            path = curve([*loop, spot + np.array([0.0, side * 0.04, -0.012]), spot], 22)
             solid.add(tube(path, 0.014, 8), "second", f"bow.{k}", axis=path, detail=True)
         solid.add(ball(0.02).moved(*spot), "second", "knot", detail=True)
     if shape["strap"] > 0.5:

@@ -39,7 +39,10 @@ def _spout(solid: Solid, wall: Array, shape: Shape, *, low: float, high: float, 
     reach = shape["radius"] + shape["spout"]
     bend = shape["spout_bend"]
     keys = [[start, 0, low * height], [start + 0.5 * (reach - start) + 0.1 * bend, 0, (low + 0.12) * height]]
-    keys += [[reach - 0.12 * bend, 0, height * (0.45 * low + 0.55 * high)], [reach + 0.03, 0, high * height]]
+    keys += [
+        [reach - 0.3 * shape["spout"] * bend, 0, height * (0.45 * low + 0.55 * high)],
+        [reach + 0.03, 0, high * height],
+    ]
     path = curve(keys, 30)
     radii = np.linspace(thick, thick * 0.42, 30)
     solid.add(tube(path, radii, 18), "main", "spout")
@@ -83,7 +86,8 @@ def _kettle(shape: Shape) -> Solid:
     height, radius = shape["height"], shape["radius"]
     top = height + shape["arch"]
     spread = radius * 0.84
-    low = float(np.interp(spread, wall[::-1, 0], wall[::-1, 1]))
+    shoulder = wall[int(wall[:, 0].argmax()) :][::-1]
+    low = float(np.interp(spread, shoulder[:, 0], shoulder[:, 1]))
     square = shape["arch_square"]
     keys = [[-spread, 0, low - 0.02], [-spread * 1.04, 0, 0.6 * top + 0.4 * low]]
     keys += [[-spread * (0.6 + 0.3 * square), 0, top * 0.97], [0, 0, top]]

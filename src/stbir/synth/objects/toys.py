@@ -120,18 +120,18 @@ def _bus(shape: Shape) -> Solid:
     power = 5.0 + 9.0 * (1 - shape["rounded"])
     decks = 2 if shape["double"] > 0.5 else 1
     total = high * (1.75 if decks == 2 else 1.0)
-    outline = superellipse(half, total / 2, power, 100) + [0.0, ground + total / 2]
-    body = upright(outline, width, 0.06)
-    z = body.points[:-1, :, 2]
-    stripe = np.abs(z - ground - 0.36 * high) < 0.045
-    solid.add(body, "main", "body", splits=[(stripe, "second", "stripe")])
+    outline = superellipse(half, total / 2, power, 100) + np.array([0.0, ground + total / 2])
+    solid.add(upright(outline, width, 0.06), "main", "body")
+    stripe = superellipse(half - 0.05, 0.045, 12.0, 40) + np.array([0.0, ground + 0.36 * high])
+    for k, side in enumerate((-1, 1)):
+        solid.add(upright(stripe, 0.012, 0.004).moved(y=side * (width / 2 + 0.003)), "second", f"stripe.{k}")
     count = round(shape["windows"])
     step = (long - 0.2) / count
     for deck in range(decks):
         base = ground + high * (0.52 + 0.8 * deck)
         for k in range(count):
             x = -half + 0.1 + (k + 0.5) * step
-            pane = superellipse(step * 0.42, 0.15 * high + 0.02, 6.0, 40) + [x, base + 0.16 * high]
+            pane = superellipse(step * 0.42, 0.15 * high + 0.02, 6.0, 40) + np.array([x, base + 0.16 * high])
             _windows(solid, pane, width, f"window.{deck}{k}")
     screen = slab(superellipse(width * 0.38, 0.16 * high, 6.0, 40), 0.02, 0.006).turned(90, "x").turned(90, "z")
     solid.add(screen.moved(half - 0.002, 0, ground + 0.66 * high), "window", "windscreen")
@@ -157,11 +157,11 @@ def _engine(shape: Shape) -> Solid:
     for k, x in enumerate((0.3, 0.72)):
         angle = np.linspace(0, 2 * np.pi, 40)
         loop = np.stack([0 * angle + half - 0.03 - x * tank, radius * np.cos(angle), radius * np.sin(angle)], axis=1)
-        solid.add(tube(loop + [0, 0, middle], 0.022, 10), "second", f"hoop.{k}", detail=True)
+        solid.add(tube(loop + np.array([0, 0, middle]), 0.022, 10), "second", f"hoop.{k}", detail=True)
     cab_high = 2 * radius + shape["cab_height"]
     x = -half + cab_long / 2
     solid.add(box(cab_long, width, cab_high, 0.02).moved(x, 0, ground + 0.1), "main", "cab")
-    pane = superellipse(cab_long * 0.3, 0.12, 6.0, 40) + [x, ground + 0.1 + cab_high - 0.2]
+    pane = superellipse(cab_long * 0.3, 0.12, 6.0, 40) + np.array([x, ground + 0.1 + cab_high - 0.2])
     _windows(solid, pane, width, "window")
     roof = box(cab_long + 0.14, width + 0.12, 0.06, 0.025).moved(x, 0, ground + 0.1 + cab_high)
     solid.add(roof, "second", "roof")

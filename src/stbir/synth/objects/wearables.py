@@ -32,7 +32,7 @@ def _glasses(shape: Shape) -> Solid:
         solid.add(tube(closed(ring), thick, 12, flat=0.9), "main", f"rim.{k}", axis=closed(ring))
         if shape.get("tinted", 0.0) > 0.5:
             middle = ring.mean(axis=0)
-            rows = [middle + (ring - middle) * s + [0, -0.05 * (1 - s**2), 0] for s in (0.02, 0.35, 0.7, 1.0)]
+            rows = [middle + (ring - middle) * s + [0, -0.05 * (1 - s**2), 0] for s in (0.0, 0.35, 0.7, 1.0)]
             solid.add(Grid(np.stack(rows)), "lens", f"lens.{k}")
         hinge = [side * (x + float(outline[:, 0].max()) + 0.4 * thick), 0.03, z + 0.35 * shape["lens"]]
         back = shape["temple"]
@@ -67,7 +67,7 @@ def _headphones(shape: Shape) -> Solid:
     ends = [[half, 0.0, z - 0.06]], [[-half, 0.0, z - 0.06]]
     solid.add(tube(np.concatenate([ends[0], arch, ends[1]]), 0.05, 14, flat=0.45, power=4), "main", "band")
     crown = arch[14:34]
-    solid.add(tube(crown + [0, 0, -0.02], 0.085, 14, flat=0.55, power=3), "second", "padding")
+    solid.add(tube(crown + np.array([0, 0, -0.02]), 0.085, 14, flat=0.55, power=3), "second", "padding")
     for k, side in enumerate((-1, 1)):
         oval = superellipse(cup * 0.82, cup, 2.6, 48)
         shell = upright(oval, 0.14, 0.06).turned(90, "z")
