@@ -54,5 +54,5 @@ def test_names_are_complete():
         assert {*kind.materials, *kind.second_materials} <= set(MATERIALS)
         assert set(kind.patterns) <= set(PATTERN_WORDS)
         for color, material in kind.fixed.values():
-            assert color in {*COLORS, "main"}
+            assert color in {*COLORS, "main", "second"}
             assert material in MATERIALS

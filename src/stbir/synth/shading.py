@@ -92,7 +92,7 @@ def slot_looks(spec: ObjectSpec, kind: Kind, slots: tuple[str, ...]) -> list[Loo
             looks.append(Look(tinted(spec.color, 0), MATERIALS[spec.material], True))
         elif slot in kind.fixed:
             color, material = kind.fixed[slot]
-            own = spec.color if color == "main" else color
+            own = {"main": spec.color, "second": spec.second_color}.get(color, color)
             looks.append(
                 Look(
                     tinted(own, 0 if color == "main" else 2) * (0.88 if color == "main" else 1.0),
@@ -173,11 +173,13 @@ def lit(spec: ObjectSpec, surface: Surface, looks: list[Look], lighting: Lightin
 
 def _worn(color: Array, u: Array, v: Array, wear: float) -> Array:
     """Colours [P, 3] with rubbed, dusty patches; `wear` 0 is new, 1 shabby."""
-    patches, _, _ = relief("patches", 0.6 * u, 0.6 * v)
-    scratches, _, _ = relief("brushed", 0.9 * v, 0.9 * u)
-    share = smoothstep(patches + 0.25 * (scratches - 0.5), 1.0 - 0.75 * wear, 1.15 - 0.55 * wear)[:, None]
-    dusty = 0.45 * color + 0.55 * np.array([0.42, 0.38, 0.33])
-    return np.asarray(color * (1 - 0.75 * share) + dusty * 0.75 * share, float)
+    patches, _, _ = relief("patches", 0.35 * u, 0.35 * v)
+    scratches, _, _ = relief("brushed", 1.3 * u, 1.3 * v)
+    dull = smoothstep(patches, 0.55, 1.0)
+    thin = smoothstep(scratches, 0.86, 0.96) * smoothstep(patches, 0.2, 0.7)
+    share = (wear * np.maximum(0.55 * dull, 0.8 * thin))[:, None]
+    dusty = 0.6 * color + 0.4 * np.array([0.42, 0.38, 0.33])
+    return np.asarray(color * (1 - share) + dusty * share, float)
 
 
 def _lit_points(surface: Surface, normals: Array, albedo: Array, fields: dict[str, Array], lighting: Lighting) -> Array:

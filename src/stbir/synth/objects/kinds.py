@@ -50,7 +50,7 @@ class Kind:
         azimuths_deg: Ranges the camera's azimuth is taken from; 0 looks along +y, 90 from +x.
         elevation_deg: Range of the camera's height angle.
         patterns: Patterns its main slot may have.
-        fixed: Slots with a colour of their own: slot -> (colour name, material).
+        fixed: Slots with a colour of their own: slot -> (colour name, `main` or `second`, and material).
         round_body: Whether patterns and reliefs run around the z axis.
     """
 

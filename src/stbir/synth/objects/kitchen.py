@@ -143,7 +143,7 @@ PANS = (
         _VIEWS,
         (22.0, 42.0),
         ("plain",),
-        _INSIDE,
+        {**_INSIDE, "inside": ("main", "enamel")},
         round_body=True,
     ),
     Kind(

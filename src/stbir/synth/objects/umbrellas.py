@@ -28,7 +28,7 @@ def _canopy(solid: Solid, shape: Shape, top: float, radius: float) -> None:
     number = np.floor(np.mod(angle + np.pi / _AROUND, 2 * np.pi) / (2 * np.pi / gores)).astype(int)
     masks = []
     for k in range(gores):
-        slot = "second" if shape["two_tone"] > 0.5 and k % 2 else "main"
+        slot = "panel" if shape["two_tone"] > 0.5 and k % 2 else "main"
         masks.append((np.broadcast_to((number == k)[None, :], cells), slot, f"gore.{k}"))
     solid.add(Grid(roof), "main", "canopy", splits=masks)
     solid.add(Grid(roof[::-1] * [0.985, 0.985, 1.0] - [0, 0, 0.012]), "lining", "inside")
@@ -118,7 +118,12 @@ _ROOF = {
     "two_tone": Parameter(0, 1, None, "alternating panels", 2),
 }
 _HANDLE = {"hook": Parameter(0.07, 0.12), "straight": Parameter(0, 1, "hooked handle", "straight handle", 2)}
-_FIXED = {"lining": ("charcoal", "nylon"), "metal": ("silver", "metal"), "foot": ("grey", "stoneware")}
+_FIXED = {
+    "panel": ("second", "nylon"),
+    "lining": ("charcoal", "nylon"),
+    "metal": ("silver", "metal"),
+    "foot": ("grey", "stoneware"),
+}
 _PATTERNS = ("plain", "plain", "dots", "floral")
 
 UMBRELLAS = (
@@ -136,7 +141,7 @@ UMBRELLAS = (
         _open,
         ("nylon", "satin"),
         "handle",
-        ("wood", "plastic"),
+        ("plastic",),
         ((-40.0, 40.0),),
         (2.0, 18.0),
         _PATTERNS,
@@ -175,7 +180,7 @@ UMBRELLAS = (
         _parasol,
         ("canvas", "nylon"),
         "pole",
-        ("wood", "metal", "painted"),
+        ("painted",),
         ((-40.0, 40.0),),
         (2.0, 14.0),
         _PATTERNS,
