@@ -1,4 +1,4 @@
-"""Contact sheets of every family, for docs/synth.md: per family some pictures of its kinds, and drawings of two of them.
+"""Contact sheets of every family, for docs/synth.md: pictures of its kinds in turn, and drawings of two of them.
 
 Writes docs/images/synth-FAMILY.jpg. Needs the extra synth.
 """

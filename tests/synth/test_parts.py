@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,3 +111,15 @@ def test_fewer_are_the_beginning_and_seeds_do_not_meet(part):
 def test_mistakes_are_one_clear_error(wrong, words):
     with pytest.raises(ConfigError, match=words):
         list(plan_part(count=1, seed=0, **wrong))
+
+
+def test_every_family_is_shown_and_every_kind_named_in_the_docs():
+    docs = Path(__file__).parents[2] / "docs"
+    if not docs.is_dir():
+        pytest.skip("the docs are not part of an installed package")
+    page = (docs / "synth.md").read_text(encoding="utf-8")
+    for family, kinds in FAMILIES.items():
+        assert f"images/synth-{family}.jpg" in page
+        assert (docs / "images" / f"synth-{family}.jpg").stat().st_size < 250_000
+        listed = ", ".join(f"{kind.name} ({len(kind.parameters)})" for kind in kinds)
+        assert f"| {family} | {listed} |" in page

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from stbir.errors import ConfigError, DatasetError
-from stbir.synth.captions import facts_of, write_texts
 from stbir.synth.objects import FIRST_FAMILIES, KINDS
 from stbir.synth.parts import DRESSES_PER_BLOCK, SHAPES_PER_BLOCK, PartItem, plan_part
+from stbir.synth.rows import first_row, part_row
 from stbir.synth.sampling import sample_block
 from stbir.synth.spec import ObjectSpec
-from stbir.synth.wording import attributes, describe, short_text
+from stbir.synth.wording import short_text
 from stbir.synth.writing import Job, Progress, write_all, write_drawing, write_files, write_lines, write_text
 
 SAMPLE_SEED = 20_496  # under this seed all kinds appear among the first 640; never train on it
@@ -111,7 +111,7 @@ def build_dataset(
     job = _checked_job(out, count, size_px, quality, drawings_per_object, num_workers)
     settings = {"seed": seed, "size_px": size_px, "families": list(families), "quality": quality}
     items = list(plan(count, seed, families))
-    return _build(job, items, settings, num_workers, progress, [_row(item, job) for item in items])
+    return _build(job, items, settings, num_workers, progress, [first_row(item, job) for item in items])
 
 
 def build_part(
@@ -155,7 +155,7 @@ def build_part(
     items = list(plan_part(part, count, seed, shares=shares, unseen=unseen))
     settings = {"part": part, "seed": seed, "size_px": size_px, "quality": quality}
     settings |= {"splits": list(shares or ()), "unseen": None if unseen is None else sorted(unseen)}
-    return _build(job, items, settings, num_workers, progress, [_part_row(item, job) for item in items])
+    return _build(job, items, settings, num_workers, progress, [part_row(item, job) for item in items])
 
 
 def _checked_job(
@@ -204,44 +204,6 @@ def _check_settings(root: Path, settings: dict[str, Any]) -> None:
         write_text(path, json.dumps(settings) + "\n")
 
 
-def _row(item: Item, job: Job) -> dict[str, Any]:
-    texts = describe(item.spec, np.random.default_rng([item.spec.seed, 31]))
-    facts = attributes(item.spec) | {"shape_group": item.shape_group, "dress_group": item.dress_group}
-    return {
-        "id": item.id,
-        "category": KINDS[item.spec.kind].family,
-        "image": job.image(item),
-        "text": texts[0],
-        "texts": texts,
-        "sketches": job.sketches(item),
-        "attributes": facts,
-        "source": "stbir-synth",
-        "licence": "Apache-2.0",
-    }
-
-
-def _part_row(item: PartItem, job: Job) -> dict[str, Any]:
-    texts = write_texts(item.spec, np.random.default_rng([item.spec.seed, 32]))
-    facts = facts_of(item.spec) | {"shape_group": item.shape_group, "dress_group": item.dress_group}
-    facts |= {"numbers": dict(item.spec.shape), "seen": item.is_seen, "background": item.spec.background.style}
-    if item.near_group:
-        facts |= {"near_group": item.near_group, "near_distance": item.near_distance}
-    facts["states"] = [{"style": text.style, **{k: list(v) for k, v in text.states.items()}} for text in texts]
-    row = {
-        "id": item.id,
-        "category": KINDS[item.spec.kind].family,
-        "virtual_class": item.spec.kind,
-        "image": job.image(item),
-        "text": texts[0].words,
-        "texts": [text.words for text in texts],
-        "sketches": job.sketches(item),
-        "attributes": facts,
-        "source": "stbir-synth",
-        "licence": "Apache-2.0",
-    }
-    return row | ({"split": item.split} if item.split else {})
-
-
 def spec_json(spec: ObjectSpec) -> str:
     """A spec as one line of JSON, to keep or compare."""
     return json.dumps(asdict(spec), sort_keys=True)
@@ -270,7 +232,7 @@ def build_samples(out: str | os.PathLike[str], *, size_px: int = 208, progress: 
         (root / "drawings").mkdir(exist_ok=True)
         for item in plan(SAMPLE_COUNT, SAMPLE_SEED):
             write_files(job, item)
-            row = _row(item, job)
+            row = first_row(item, job)
             if _is_queried(item):
                 name = f"drawings/{item.id}.json"
                 if not (root / name).exists():

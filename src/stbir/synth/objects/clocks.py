@@ -136,6 +136,32 @@ def _watch(shape: Shape) -> Solid:
     return solid
 
 
+def _pocket_watch(shape: Shape) -> Solid:
+    """A watch standing on its rim's lowest point, crown and ring on top, the lid open to the side if it has one."""
+    solid = Solid()
+    radius, thick = shape["radius"], shape["thick"]
+    middle = np.array([0.0, 0.0, radius + 0.05])
+    solid.add(disc(radius, 0.16, 0.06).moved(*middle), "main", "case")
+    _dial(solid, middle - [0, 0.08, 0], radius * 0.86, shape)
+    _rim(solid, middle - [0, 0.06, 0], radius * 0.94, thick, 2.0)
+    top = middle[2] + radius
+    rod(solid, [0, 0, top - 0.02], [0, 0, top + 0.09], 0.05, "main", "stem")
+    solid.add(ball(0.075, flat=0.8).moved(0, 0, top + 0.12), "main", "crown")
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    size = shape["ring"]
+    ring = np.stack([size * np.cos(angle), 0 * angle, top + 0.1 + 0.75 * size + size * np.sin(angle)], axis=1)
+    solid.add(tube(closed(ring), 0.022, 10), "main", "ring", axis=closed(ring))
+    if shape["lid"] > 0.5:
+        cover = disc(radius, 0.05, 0.02, dome=0.02).turned(shape["lid_angle"], "z")
+        out = np.radians(shape["lid_angle"])
+        hinge = -radius - 0.03
+        solid.add(cover.moved(hinge - radius * np.cos(out), -radius * np.sin(out), middle[2]), "main", "lid")
+    keys = [[size * 0.4, 0.0, top + 0.2 + size], [0.55 * radius, 0.06, top + 0.1], [1.15 * radius, 0.1, middle[2]]]
+    path = curve([*keys, [1.3 * radius, 0.05, 0.25 * radius], [1.5 * radius, -0.05, 0.03]], 40)
+    solid.add(tube(path, 0.03, 10, flat=0.7), "second", "chain", axis=path)
+    return solid
+
+
 _TIME = {
     "hour": Parameter(0.0, 11.99),
     "minute": Parameter(0.0, 1.0),
@@ -228,5 +254,26 @@ WATCHES = (
         (8.0, 26.0),
         ("plain",),
         {**_FACE, "hand": ("black", "plastic")},
+    ),
+    Kind(
+        "pocket watch",
+        "watch",
+        ("pocket watch", "fob watch", "watch on a chain"),
+        {
+            **_TIME,
+            "radius": Parameter(0.38, 0.5, "small", "big"),
+            "thick": Parameter(0.03, 0.055, "thin rim", "thick rim"),
+            "ring": Parameter(0.1, 0.17, "small ring", "big ring"),
+            "lid": Parameter(0, 1, None, "with a lid", 2),
+            "lid_angle": Parameter(15.0, 70.0),
+        },
+        _pocket_watch,
+        ("metal",),
+        "chain",
+        ("metal",),
+        _FRONT,
+        (2.0, 16.0),
+        ("plain",),
+        _FACE,
     ),
 )
