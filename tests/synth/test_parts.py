@@ -10,7 +10,8 @@ import pytest
 
 from stbir.errors import ConfigError
 from stbir.synth import FAMILIES, KINDS, PARTS, plan_part
-from stbir.synth.sampling import shape_distance
+from stbir.synth.objects import IDLE_NUMBERS
+from stbir.synth.sampling import sample_shape, shape_distance
 
 
 def test_parts_hold_what_the_benchmark_asks_for():
@@ -123,3 +124,30 @@ def test_every_family_is_shown_and_every_kind_named_in_the_docs():
         assert (docs / "images" / f"synth-{family}.jpg").stat().st_size < 250_000
         listed = ", ".join(f"{kind.name} ({len(kind.parameters)})" for kind in kinds)
         assert f"| {family} | {listed} |" in page
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_number_shows_in_the_form(kind):
+    """But for those listed as idle: a number that changes nothing must not be stated, nor make a near twin."""
+    found = set()
+    for name, parameter in KINDS[kind].parameters.items():
+        for seed in range(12):
+            base = sample_shape(np.random.default_rng(seed), KINDS[kind])
+            low, high = (KINDS[kind].build({**base, name: end}) for end in (parameter.low, parameter.high))
+            if not same_form(low, high):
+                found.add(name)
+                break
+    assert set(KINDS[kind].parameters) - found == IDLE_NUMBERS.get(kind, frozenset())
+
+
+def same_form(one, other):
+    parts = [np.concatenate(solid.face_parts) for solid in (one, other)]
+    slots = [np.concatenate(solid.face_slots) for solid in (one, other)]
+    points = [np.concatenate(solid.vertices) for solid in (one, other)]
+    return (
+        points[0].shape == points[1].shape
+        and np.abs(points[0] - points[1]).max() < 1e-3
+        and one.slots == other.slots
+        and np.array_equal(*slots)
+        and np.array_equal(*parts)
+    )

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from stbir.synth.naming import COLOR_WORDS, GENERIC_NOUNS, MATERIAL_WORDS, NOUN_WORDS, basic_color, color_names
-from stbir.synth.objects import KINDS
+from stbir.synth.objects import IDLE_NUMBERS, KINDS
 from stbir.synth.palette import COLOR_SYNONYMS, MATERIALS, PATTERN_WORDS
 from stbir.synth.spec import ObjectSpec
 from stbir.synth.wording import attributes, second_part
 
 WORN_FROM = 0.45
+# kind -> number -> the choice that hides it: a wedge has no thin heel.
+_HIDDEN_BY: dict[str, dict[str, str]] = {"strappy sandal": {"heel_slim": "wedge"}}
 _OPENINGS = ("I am looking for", "looking for", "do you have", "wanted:", "where can I find", "need")
 _PLURALS = ("glasses", "scissors", "headphones", "shades", "aviators", "spectacles", "earphones", "sunglasses")
 
@@ -51,8 +53,16 @@ def agrees(name: str, values: Sequence[str], facts: Mapping[str, Any]) -> bool:
 
 
 def facts_of(spec: ObjectSpec) -> dict[str, Any]:
-    """The facts that texts state: those of `stbir.synth.wording.attributes`, and whether the object is worn."""
-    return attributes(spec) | {"condition": "worn" if spec.wear >= WORN_FROM else "new"}
+    """The facts that texts state: those of `stbir.synth.wording.attributes` that show, and whether it is worn."""
+    return attributes(spec) | {"shape": visible_words(spec), "condition": "worn" if spec.wear >= WORN_FROM else "new"}
+
+
+def visible_words(spec: ObjectSpec) -> list[str]:
+    """What one would say of the shape, without numbers that nothing shows."""
+    hidden = set(IDLE_NUMBERS.get(spec.kind, ()))
+    hidden |= {name for name, above in _HIDDEN_BY.get(spec.kind, {}).items() if spec.shape[above] > 0.5}
+    said = {name: p.words(spec.shape[name]) for name, p in KINDS[spec.kind].parameters.items() if name not in hidden}
+    return [word for word in said.values() if word]
 
 
 @dataclass

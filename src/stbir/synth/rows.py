@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from stbir.synth.captions import Text, facts_of, write_texts
-from stbir.synth.objects import KINDS
+from stbir.synth.objects import IDLE_NUMBERS, KINDS
 from stbir.synth.parts import PartItem
 from stbir.synth.wording import attributes, describe
 from stbir.synth.writing import Drawable, Job
@@ -51,7 +51,9 @@ def part_texts(item: PartItem) -> list[Text]:
 def part_attributes(item: PartItem, texts: Sequence[Text]) -> dict[str, Any]:
     """The `attributes` of an item's manifest row: facts, shape numbers, groups, and what each of its texts states."""
     facts = facts_of(item.spec) | {"shape_group": item.shape_group, "dress_group": item.dress_group}
-    facts |= {"numbers": dict(item.spec.shape), "seen": item.is_seen, "background": item.spec.background.style}
+    idle = IDLE_NUMBERS.get(item.spec.kind, ())
+    numbers = {name: value for name, value in item.spec.shape.items() if name not in idle}
+    facts |= {"numbers": numbers, "seen": item.is_seen, "background": item.spec.background.style}
     if item.near_group:
         facts |= {"near_group": item.near_group, "near_distance": item.near_distance}
     facts["states"] = [{"style": text.style, **{k: list(v) for k, v in text.states.items()}} for text in texts]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from stbir.errors import ConfigError
-from stbir.synth.objects import FAMILIES, FIRST_FAMILIES, KINDS, Kind
+from stbir.synth.objects import FAMILIES, FIRST_FAMILIES, IDLE_NUMBERS, KINDS, Kind
 from stbir.synth.palette import (
     CLAY_COLORS,
     DENIM_COLORS,
@@ -260,7 +260,8 @@ def _rich_background(rng: np.random.Generator) -> Background:
 
 def _near_shape(rng: np.random.Generator, kind: Kind, shape: dict[str, float]) -> dict[str, float]:
     """A near twin's shape: a third of the continuous numbers, at least two, moved by 0.2 to 0.45 of their range."""
-    free = [name for name, parameter in kind.parameters.items() if not parameter.steps]
+    idle = IDLE_NUMBERS.get(kind.name, ())
+    free = [name for name, parameter in kind.parameters.items() if not parameter.steps and name not in idle]
     count = min(len(free), max(2, round(len(free) / 3)))
     near = dict(shape)
     for k in rng.permutation(len(free))[:count]:
@@ -274,8 +275,9 @@ def _near_shape(rng: np.random.Generator, kind: Kind, shape: dict[str, float]) -
 
 
 def shape_distance(kind: Kind, one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    """How far two shapes of a kind are apart: root mean square over its numbers, each divided by its range; 0 to 1."""
-    spans = [(name, parameter.high - parameter.low) for name, parameter in kind.parameters.items()]
+    """How far two shapes of a kind are apart, 0 to 1: root mean square over the numbers that show, by their ranges."""
+    idle = IDLE_NUMBERS.get(kind.name, ())
+    spans = [(name, p.high - p.low) for name, p in kind.parameters.items() if name not in idle]
     return float(np.sqrt(np.mean([((one[name] - other[name]) / span) ** 2 for name, span in spans])))
 
 

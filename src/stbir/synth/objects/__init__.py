@@ -49,6 +49,20 @@ FAMILIES: dict[str, tuple[Kind, ...]] = {
     "plant": PLANTS,
 }
 FIRST_FAMILIES = ("chair", "shoe", "mug", "lamp", "bag")
+# Numbers that change nothing of a kind's form. The first families' own texts speak of some of them and stay as they
+# are; the parts of the benchmark neither state nor vary them.
+IDLE_NUMBERS: dict[str, frozenset[str]] = {
+    "shell chair": frozenset({"recline", "back_curve"}),
+    "armchair": frozenset({"seat_height", "splay", "leg_thickness"}),
+    "office chair": frozenset({"splay", "leg_thickness"}),
+    "bar stool": frozenset({"depth", "recline", "back_curve"}),
+    "sneaker": frozenset({"ankle", "shaft_width"}),
+    "pump": frozenset({"shaft_width"}),
+    "loafer": frozenset({"shaft_width"}),
+    "backpack": frozenset({"flare", "strap"}),
+    "duffel bag": frozenset({"depth", "flare", "bulge"}),
+    "bucket bag": frozenset({"depth", "bulge"}),
+}
 KINDS: dict[str, Kind] = {kind.name: kind for kinds in FAMILIES.values() for kind in kinds}
 
-__all__ = ["FAMILIES", "FIRST_FAMILIES", "KINDS", "Kind", "Parameter"]
+__all__ = ["FAMILIES", "FIRST_FAMILIES", "IDLE_NUMBERS", "KINDS", "Kind", "Parameter"]

@@ -207,6 +207,7 @@ _FIXED = {
     "heel": ("main", "leather"),
 }
 _BED = "sole toe_spring toe_point width"
+_CLOSED = "toe_spring toe_height toe_point width throat instep"
 
 SANDALS = (
     Kind(
@@ -274,13 +275,14 @@ SANDALS = (
         "clog",
         "sandal",
         ("clog", "garden clog", "open-backed shoe"),
-        _parameters(
+        _only(
+            _CLOSED,
             cut=Parameter(0.5, 0.6, "short upper", None),
             sole=Parameter(0.05, 0.1, "thin sole", "thick sole"),
             heel_height=Parameter(0.0, 0.08, None, "raised heel"),
             heel_strap=Parameter(0, 1, None, "heel strap", 2),
         ),
-        _clog,
+        lambda shape: _clog(_whole(shape)),
         ("rubber", "leather", "suede"),
         "heel strap",
         ("leather", "rubber"),
@@ -293,11 +295,12 @@ SANDALS = (
         "slipper",
         "sandal",
         ("slipper", "house slipper", "house shoe"),
-        _parameters(
+        _only(
+            _CLOSED + " heel_height sole",
             cut=Parameter(0.48, 0.6, "short upper", None),
             pompon=Parameter(0, 1, None, "with a pompon", 2),
         ),
-        _slipper,
+        lambda shape: _slipper(_whole(shape)),
         ("felt", "wool", "velvet"),
         "fur trim",
         ("wool",),
@@ -310,7 +313,8 @@ SANDALS = (
         "ballet flat",
         "sandal",
         ("ballet flat", "ballerina", "flat shoe"),
-        _parameters(
+        _only(
+            "toe_spring ankle",
             sole=Parameter(0.016, 0.03),
             heel_height=Parameter(0.012, 0.04),
             toe_height=Parameter(0.075, 0.1),
@@ -323,7 +327,7 @@ SANDALS = (
             bow=Parameter(0, 1, None, "with a bow", 2),
             strap=Parameter(0, 1, None, "with a strap", 2),
         ),
-        _ballet,
+        lambda shape: _ballet(_whole(shape)),
         ("leather", "suede", "patent leather", "satin"),
         "trim",
         ("leather", "satin"),

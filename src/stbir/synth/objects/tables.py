@@ -88,7 +88,7 @@ def _desk(shape: Shape) -> Solid:
     return solid
 
 
-def _parameters(**changes: Parameter) -> dict[str, Parameter]:
+def _parameters(without: str = "", **changes: Parameter) -> dict[str, Parameter]:
     base = {
         "width": Parameter(1.1, 1.6, "small", "long"),
         "depth": Parameter(0.66, 0.9),
@@ -98,7 +98,7 @@ def _parameters(**changes: Parameter) -> dict[str, Parameter]:
         "splay": Parameter(0.0, 0.14, "straight legs", "splayed legs"),
         "square_legs": Parameter(0, 1, None, None, 2),
     }
-    return {**base, **changes}
+    return {name: value for name, value in {**base, **changes}.items() if name not in without.split()}
 
 
 _VIEWS = ((-40.0, -10.0), (10.0, 40.0))
@@ -166,6 +166,7 @@ TABLES = (
         "table",
         ("desk", "writing desk", "office desk"),
         _parameters(
+            "splay square_legs",
             width=Parameter(1.15, 1.5, "small", "long"),
             depth=Parameter(0.6, 0.76),
             cabinet=Parameter(0.34, 0.5, "narrow drawers", "wide drawers"),

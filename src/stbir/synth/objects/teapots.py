@@ -97,7 +97,7 @@ def _kettle(shape: Shape) -> Solid:
     return solid
 
 
-def _parameters(**changes: Parameter) -> dict[str, Parameter]:
+def _parameters(without: str = "", **changes: Parameter) -> dict[str, Parameter]:
     base = {
         "radius": Parameter(0.42, 0.58, "slim", "fat"),
         "height": Parameter(0.56, 0.82, "low", "tall"),
@@ -110,7 +110,7 @@ def _parameters(**changes: Parameter) -> dict[str, Parameter]:
         "handle": Parameter(0.2, 0.38, None, "wide handle"),
         "handle_width": Parameter(0.035, 0.06, "thin handle", "thick handle"),
     }
-    return {**base, **changes}
+    return {name: value for name, value in {**base, **changes}.items() if name not in without.split()}
 
 
 _VIEWS = ((-34.0, 34.0), (146.0, 214.0))
@@ -158,6 +158,7 @@ TEAPOTS = (
         "teapot",
         ("kettle", "stove kettle", "tea kettle", "whistling kettle"),
         _parameters(
+            "handle handle_width",
             height=Parameter(0.46, 0.66, "flat", "tall"),
             spout=Parameter(0.16, 0.26),
             belly_place=Parameter(0.2, 0.4),
