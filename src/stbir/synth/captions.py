@@ -127,9 +127,9 @@ class _Writer:
         self.states["second_part"] = (part,)
         return f"{self.color(self.spec.second_color, 'second_color', basic=basic, plain=plain)} {part}"
 
-    def shape(self, most: int) -> list[str]:
-        """Up to so many words for the shape."""
-        known = [str(word) for word in self.facts["shape"]]
+    def shape(self, most: int, noun: str) -> list[str]:
+        """Up to so many words for the shape, none that the noun says already."""
+        known = [str(word) for word in self.facts["shape"] if not set(word.split()) & set(noun.split())]
         order = self.rng.permutation(len(known))
         second = second_part(self.spec) or ""
         chosen = [known[k] for k in order if not second or second.split()[-1] not in known[k].split()][:most]
@@ -164,10 +164,19 @@ def _joined(words: Sequence[str]) -> str:
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""
 
 
-def _arranged(words: Sequence[str]) -> tuple[str, list[str]]:
-    """Shape words as they stand in a sentence: adjectives before the noun; parts the object has."""
-    before = [word for word in words if " " not in word]
-    return " ".join(before), [word.removeprefix("with ") for word in words if " " in word]
+def _arranged(words: Sequence[str]) -> tuple[str, list[str], str]:
+    """Shape words as they stand in a sentence: adjectives before the noun, parts the object has, and what follows."""
+    adjectives = [word for word in words if " " not in word or word in ("very tall", "very low")]
+    loose = [word for word in words if word.startswith(("wide at", "narrowing", "drawers on", "on a round"))]
+    parts = [word.removeprefix("with ") for word in words if word not in (*adjectives, *loose)]
+    return " ".join(adjectives), parts, "".join(f", {word}" for word in loose)
+
+
+def _having(noun: str, parts: Sequence[str]) -> str:
+    """A noun with its parts: `boot with laces and a cuff`."""
+    if not parts:
+        return noun
+    return f"{noun}{' and ' if ' with ' in noun else ' with '}{_joined(parts)}"
 
 
 def _short(write: _Writer) -> Text:
@@ -185,13 +194,14 @@ def _sentence(write: _Writer) -> Text:
     noun = write.noun()
     material = write.material(noun) if write.chance(0.8) else ""
     second = write.second()
-    adjectives, parts = _arranged(write.shape(3))
+    adjectives, parts, loose = _arranged(write.shape(3, noun))
     thing = f"{write.condition()} {adjectives} {color} {before} {material} {noun} {after}".split()
-    article = "" if noun.split()[-1] in _PLURALS else ("an " if thing[0][0] in "aeiou" else "a ")
+    vowel = thing[0][0] in "aeiou" and not thing[0].startswith(("use", "uk"))
+    article = "" if noun.split()[-1] in _PLURALS else "an " if vowel else "a "
     start = write.pick(("This is", "The picture shows", "It is"))
     more = [word for word in (second, *parts) if word]
     tail = f"{write.pick((', with', '; note the', ', it has'))} {_joined(more)}" if more else ""
-    return write.text(f"{start} {article}{' '.join(thing)}{tail}.", "sentence")
+    return write.text(f"{start} {article}{' '.join(thing)}{tail}{loose}.", "sentence")
 
 
 def _query(write: _Writer) -> Text:
@@ -201,12 +211,9 @@ def _query(write: _Writer) -> Text:
     noun = write.noun(generic=write.chance(0.35))
     material = write.material(noun) if write.chance(0.45) else ""
     second = write.second() if write.chance(0.4) else ""
-    adjectives, parts = _arranged(write.shape(1))
-    more = _joined([word for word in (second, *parts) if word])
-    thing = f"{adjectives} {color} {before} {material} {noun} {after}"
-    return write.text(
-        f"{write.pick(_OPENINGS)} {thing}{(' and ' if after else ' with ') + more if more else ''}", "query"
-    )
+    adjectives, parts, loose = _arranged(write.shape(1, noun))
+    thing = _having(f"{noun} {after}", [word for word in (second, *parts) if word])
+    return write.text(f"{write.pick(_OPENINGS)} {adjectives} {color} {before} {material} {thing}{loose}", "query")
 
 
 def _tags(write: _Writer) -> Text:
@@ -214,7 +221,7 @@ def _tags(write: _Writer) -> Text:
     words = [write.noun(), write.color(write.spec.color, "color")]
     before, after = write.pattern() if write.chance(0.85) else ("", "")
     words += [before.removeprefix("and "), after, write.material(words[0]) if write.chance(0.7) else ""]
-    words += [write.second() if write.chance(0.6) else "", *write.shape(2), write.condition()]
+    words += [write.second() if write.chance(0.6) else "", *write.shape(2, words[0]), write.condition()]
     return write.text(", ".join(word for word in words if word), "tags")
 
 
@@ -230,11 +237,11 @@ def _vague(write: _Writer) -> Text:
 
 def _shape_first(write: _Writer) -> Text:
     """Somebody who cares for the form and says the colour last."""
-    adjectives, parts = _arranged(write.shape(3))
     noun = write.noun()
+    adjectives, parts, loose = _arranged(write.shape(3, noun))
     color = write.color(write.spec.color, "color")
     before, after = write.pattern() if write.chance(0.6) else ("", "")
-    form = f"{adjectives} {noun}{' with ' + _joined(parts) if parts else ''}"
+    form = f"{adjectives} {_having(noun, parts)}{loose}"
     return write.text(f"{form}, {color} {before} {after}", "shape first")
 
 

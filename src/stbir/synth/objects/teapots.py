@@ -136,7 +136,7 @@ TEAPOTS = (
     Kind(
         "coffee pot",
         "teapot",
-        ("coffee pot", "tall pot for coffee"),
+        ("coffee pot", "coffee jug"),
         _parameters(
             radius=Parameter(0.3, 0.4, "slim", None),
             height=Parameter(0.95, 1.25, None, "very tall"),
