@@ -53,12 +53,13 @@ def _glass_bottle(shape: Shape) -> Solid:
 def _thermos(shape: Shape) -> Solid:
     solid = Solid()
     radius, height = shape["radius"], shape["height"]
-    top = height * 0.74
-    body = profile([[radius * 0.94, 0.0], [radius, 0.04], [radius, 0.5 * top], [radius, top]], 30)
+    top = height * (1 - shape["cup"])
+    slim = radius * (1 - shape["taper"])
+    body = profile([[radius * 0.94, 0.0], [radius, 0.04], [0.5 * (radius + slim), 0.5 * top], [slim, top]], 30)
     _turned(solid, body)
-    neck = [[radius, top], [radius * 0.9, top + 0.04], [radius * 0.86, top + 0.07]]
+    neck = [[slim, top], [slim * 0.9, top + 0.04], [slim * 0.86, top + 0.07]]
     solid.add(revolve(neck), "metal", "neck")
-    wide = radius * 0.95
+    wide = slim * 0.95
     cup = profile([[wide, top + 0.05], [wide * 0.99, 0.5 * (top + height)], [wide * 0.93, height]], 14)
     solid.add(revolve(np.concatenate([cup, cup[-1:], [[0.0, height + 0.012]]])), "second", "cup")
     ring = [[radius * 0.9, 0.1], [radius * 1.03, 0.11], [radius * 1.03, 0.15], [radius * 0.9, 0.16]]
@@ -75,11 +76,11 @@ def _sports_bottle(shape: Shape) -> Solid:
     solid = Solid()
     radius, height, waist = shape["radius"], shape["height"], shape["waist"]
     z = np.linspace(0.0, 1.0, 40)
-    pinch = 1 - waist * np.exp(-(((z - 0.62) / 0.13) ** 2))
+    pinch = 1 - waist * np.exp(-(((z - shape["waist_place"]) / 0.13) ** 2))
     ends = np.minimum(1, 0.86 + 0.14 * (z / 0.06)) * np.where(z > 0.86, 1 - 0.35 * ((z - 0.86) / 0.14) ** 2, 1.0)
     wall = np.stack([radius * pinch * ends, z * height], axis=1)
     _turned(solid, wall)
-    cap = radius * 0.72
+    cap = radius * shape["cap"]
     lid = profile([[cap, height - 0.02], [cap, height + 0.09], [cap * 0.9, height + 0.12], [0.06, height + 0.16]], 20)
     solid.add(revolve(np.concatenate([lid, [[0.0, height + 0.16]]])), "second", "cap")
     spout = [[0.05, height + 0.15], [0.045, height + 0.24], [0.065, height + 0.25], [0.065, height + 0.3]]
@@ -238,6 +239,8 @@ BOTTLES = (
         {
             "radius": Parameter(0.2, 0.31, "slim", "fat"),
             "height": Parameter(1.0, 1.35, "short", "tall"),
+            "cup": Parameter(0.18, 0.36, "small cup", "big cup"),
+            "taper": Parameter(-0.04, 0.2, None, "narrowing upwards"),
             "handle": Parameter(0, 1, None, "with a handle", 2),
         },
         _thermos,
@@ -258,6 +261,8 @@ BOTTLES = (
             "radius": Parameter(0.22, 0.32, "slim", "fat"),
             "height": Parameter(0.8, 1.1, "short", "tall"),
             "waist": Parameter(0.0, 0.28, "straight sides", "waisted"),
+            "waist_place": Parameter(0.36, 0.66),
+            "cap": Parameter(0.56, 0.8, "narrow cap", "wide cap"),
             "loop": Parameter(0, 1, None, "with a loop", 2),
         },
         _sports_bottle,

@@ -78,7 +78,7 @@ def _cap(shape: Shape) -> Solid:
     angle, turn = np.linspace(0, np.pi / 2, 26), np.linspace(0, 2 * np.pi, 96, endpoint=False)
     rows = []
     for a in angle:
-        out = wide * np.cos(a) ** 0.82
+        out = wide * np.cos(a) ** shape["boxy"]
         seam = 1 - 0.012 * np.abs(np.cos(3 * turn)) ** 8 * np.cos(a)
         rows.append(
             np.stack([out * seam * np.cos(turn) * 1.1, out * seam * np.sin(turn), 0 * turn + high * np.sin(a)], 1)
@@ -96,7 +96,9 @@ def _cap(shape: Shape) -> Solid:
     for s in np.linspace(0, 1, 12):
         flat = start + (tip - start) * s
         sheet.append(
-            np.concatenate([flat, (0.015 - bend * side**2 * 0.16 * (0.3 + s) - 0.1 * s**1.5)[:, None]], axis=1)
+            np.concatenate(
+                [flat, (0.015 - bend * side**2 * 0.16 * (0.3 + s) - shape["droop"] * s**1.5)[:, None]], axis=1
+            )
         )
     above = np.stack(sheet)
     slot = "second" if shape["two_tone"] > 0.5 else "main"
@@ -139,7 +141,7 @@ def _beanie(shape: Shape) -> Solid:
 def _bucket_hat(shape: Shape) -> Solid:
     solid = Solid()
     wide, high, brim, slope = 0.42, shape["height"], shape["brim"], shape["slope"]
-    top = wide * 0.84
+    top = wide * shape["crown"]
     fall = brim * (0.35 + 0.6 * slope)
     line = np.array([[wide + brim, 0.0], [wide + brim + 0.012, 0.012], [wide + brim, 0.024], [wide, fall]])
     brim_line = np.concatenate([np.linspace(a, b, 6)[:-1] for a, b in pairwise(line)])
@@ -150,7 +152,7 @@ def _bucket_hat(shape: Shape) -> Solid:
     grid = revolve(body, 80)
     z, radius = grid.points[:-1, 0, 2], np.hypot(grid.points[:-1, 0, 0], grid.points[:-1, 0, 1])
     on_brim = np.arange(len(z)) < len(brim_line)
-    band = ~on_brim & (z < fall + 0.2 * high) & (radius > 0.9 * top)
+    band = ~on_brim & (z < fall + shape["band"] * high) & (radius > 0.9 * top)
     masks = [(np.broadcast_to(on_brim[:, None], (len(z), 80)), "main", "brim")]
     masks.append((np.broadcast_to(band[:, None], (len(z), 80)), "second", "band"))
     solid.add(grid, "main", "crown", splits=masks)
@@ -239,6 +241,8 @@ HATS = (
             "height": Parameter(0.38, 0.56, "flat", "high"),
             "visor": Parameter(0.26, 0.5, "short peak", "long peak"),
             "bend": Parameter(0.0, 1.0, "flat peak", "curved peak"),
+            "droop": Parameter(0.02, 0.22, None, "drooping peak"),
+            "boxy": Parameter(0.6, 1.0, "boxy crown", "pointed crown"),
             "two_tone": Parameter(0, 1, None, "two-tone", 2),
         },
         _cap,
@@ -279,6 +283,8 @@ HATS = (
             "height": Parameter(0.24, 0.4, "low", "tall"),
             "brim": Parameter(0.14, 0.28, "narrow brim", "wide brim"),
             "slope": Parameter(0.0, 1.0, "flat brim", "steep brim"),
+            "band": Parameter(0.12, 0.34, "thin band", "wide band"),
+            "crown": Parameter(0.7, 0.95, "tapered crown", "boxy crown"),
         },
         _bucket_hat,
         ("canvas", "denim", "corduroy"),

@@ -77,8 +77,10 @@ def _furled(shape: Shape) -> Solid:
     angle = np.linspace(0, 2 * np.pi, 96, endpoint=False)
     rows = []
     for t in np.linspace(0, 1, 40):
-        base = fat * np.interp(t, [0.0, 0.06, 0.3, 0.62, 0.66, 0.9, 1.0], [0.24, 0.3, 0.62, 0.92, 0.84, 0.98, 0.5])
-        fold = 1 + 0.16 * t * np.sin(7 * angle + 5 * t)
+        base = fat * np.interp(
+            t, [0.0, 0.06, 0.3, 0.62, 0.66, 0.9, 1.0], [0.24, 0.3, 0.62, 0.92, shape["waist"], 0.98, 0.5]
+        )
+        fold = 1 + 0.16 * t * np.sin(7 * angle + 5 * t * shape["twist"])
         rows.append(np.stack([base * fold * np.cos(angle), base * fold * np.sin(angle), 0 * angle + t * long], axis=1))
     body = Grid(np.stack(rows)).moved(z=0.16)
     z = np.linspace(0, 1, 40)[:-1, None]
@@ -155,6 +157,8 @@ UMBRELLAS = (
             **_HANDLE,
             "length": Parameter(0.95, 1.3, "short", "long"),
             "fatness": Parameter(0.1, 0.17, "slim", "fat"),
+            "waist": Parameter(0.6, 0.9, "tightly strapped", None),
+            "twist": Parameter(0.0, 2.0, "straight folds", "twisted folds"),
         },
         _furled,
         ("nylon", "satin"),

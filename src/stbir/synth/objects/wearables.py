@@ -65,15 +65,17 @@ def _headphones(shape: Shape) -> Solid:
     z = cup + 0.1
     arch = np.stack([half * np.cos(angle) * scale, 0 * angle, z + 0.12 + (high - z) * np.sin(angle) * scale], axis=1)
     ends = [[half, 0.0, z - 0.06]], [[-half, 0.0, z - 0.06]]
-    solid.add(tube(np.concatenate([ends[0], arch, ends[1]]), 0.05, 14, flat=0.45, power=4), "main", "band")
+    band = shape["band"]
+    solid.add(tube(np.concatenate([ends[0], arch, ends[1]]), band, 14, flat=0.45, power=4), "main", "band")
     crown = arch[14:34]
-    solid.add(tube(crown + np.array([0, 0, -0.02]), 0.085, 14, flat=0.55, power=3), "second", "padding")
+    solid.add(tube(crown + np.array([0, 0, -0.02]), 1.7 * band, 14, flat=0.55, power=3), "second", "padding")
     for k, side in enumerate((-1, 1)):
-        oval = superellipse(cup * 0.82, cup, 2.6, 48)
+        oval = superellipse(cup * shape["cup_width"], cup, 2.6, 48)
         shell = upright(oval, 0.14, 0.06).turned(90, "z")
         solid.add(shell.moved(side * (half + 0.05), 0, z), "main", f"cup.{k}")
-        pad = upright(oval * 1.06, 0.17, 0.08).turned(90, "z")
-        solid.add(pad.moved(side * (half - 0.1), 0, z), "second", f"cushion.{k}")
+        soft = shape["cushion"]
+        pad = upright(oval * 1.06, soft, 0.47 * soft).turned(90, "z")
+        solid.add(pad.moved(side * (half - 0.015 - 0.5 * soft), 0, z), "second", f"cushion.{k}")
         cap = disc(cup * 0.4, 0.03, 0.01).turned(90, "z")
         solid.add(cap.moved(side * (half + 0.13), 0, z), "second", f"cap.{k}", detail=True)
     if shape.get("mic", 0.0) > 0.0:
@@ -159,6 +161,9 @@ _PHONES = {
     "width": Parameter(0.66, 0.84, "narrow", "wide"),
     "height": Parameter(0.85, 1.1, "low band", "high band"),
     "cup": Parameter(0.2, 0.32, "small ear cups", "big ear cups"),
+    "cup_width": Parameter(0.66, 1.0, "oval ear cups", "round ear cups"),
+    "cushion": Parameter(0.1, 0.22, "thin cushions", "thick cushions"),
+    "band": Parameter(0.036, 0.066, "thin band", "thick band"),
     "square": Parameter(0.0, 1.0, "round band", "square band"),
 }
 
