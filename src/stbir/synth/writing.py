@@ -7,12 +7,14 @@ goes on where it stopped. Files appear whole or not at all.
 from __future__ import annotations
 
 import json
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -148,7 +150,7 @@ def _written(job: Job, items: Sequence[Drawable], num_workers: int) -> Iterator[
         yield len(items) - sum(map(len, missing))
     workers = max(1, min(num_workers, len(missing)))
     try:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_be_quiet) as pool:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent) as pool:
             yield from pool.map(partial(_write_group, job), missing)
     except BrokenExecutor:
         raise DatasetError(
@@ -157,9 +159,17 @@ def _written(job: Job, items: Sequence[Drawable], num_workers: int) -> Iterator[
         ) from None
 
 
-def _be_quiet() -> None:
-    """Leave Ctrl-C to the parent, which lets the files begun be finished."""
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the parent, which lets the files begun be finished; but end when the parent was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _write_group(job: Job, group: Sequence[Drawable]) -> int:
