@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stbir.synth import FAMILIES, KINDS, plan_part, sample_spec, write_texts
-from stbir.synth.captions import STYLES, facts_of
+from stbir.synth.captions import STYLES, Text, facts_of
 from stbir.synth.naming import BASIC_COLORS, COLOR_WORDS, GENERIC_NOUNS, MATERIAL_WORDS, NOUN_WORDS, basic_color
 from stbir.synth.palette import COLOR_SYNONYMS, MATERIALS
 
@@ -64,6 +64,15 @@ def test_a_wide_word_states_all_it_can_mean():
     assert {"ankle boot", "sneaker"} <= set(vague.states["kind"])
     assert vague.fits(facts_of(replace(spec, color="red")))
     assert not vague.fits(facts_of(replace(spec, color="navy")))
+
+
+def test_of_a_shape_all_words_must_hold_of_the_rest_one():
+    states = {"color": ("blue", "red"), "shape": ("high heel", "round toe")}
+    text = Text("red or blue boot, high heel, round toe", "tags", states)
+    assert text.fits({"color": "red", "shape": ["round toe", "high heel", "wide shaft"]})
+    assert not text.fits({"color": "red", "shape": ["round toe"]})
+    assert not text.fits({"color": "green", "shape": ["round toe", "high heel"]})
+    assert not text.fits({"shape": ["round toe", "high heel"]})
 
 
 def test_same_chance_same_words():
