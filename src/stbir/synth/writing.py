@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context, parent_process
@@ -151,12 +152,30 @@ def _written(job: Job, items: Sequence[Drawable], num_workers: int) -> Iterator[
     workers = max(1, min(num_workers, len(missing)))
     try:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent) as pool:
-            yield from pool.map(partial(_write_group, job), missing)
+            with _one_thread_each():
+                counts = pool.map(partial(_write_group, job), missing)
+            yield from counts
     except BrokenExecutor:
         raise DatasetError(
             f"a rendering process died in the middle of {job.root}, memory may have run out: "
             "run the command again with fewer workers, it goes on where it stopped"
         ) from None
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes started in here work with one thread: the cores are taken, threads would wait for each other."""
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "LP_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _follow_parent() -> None:
