@@ -26,6 +26,7 @@ from stbir.synth.writing import Job, Progress, write_all, write_drawing, write_f
 
 SAMPLE_SEED = 20_496  # under this seed all kinds appear among the first 640; never train on it
 SAMPLE_COUNT = 640
+RENDERER = 1  # raised when pictures or drawings of the parts change, so that no folder mixes two kinds
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def build_part(
     """
     job = _checked_job(out, count, size_px, quality, drawings_per_object, num_workers)
     items = list(plan_part(part, count, seed, shares=shares, unseen=unseen))
-    settings = {"part": part, "seed": seed, "size_px": size_px, "quality": quality}
+    settings = {"part": part, "seed": seed, "size_px": size_px, "quality": quality, "renderer": RENDERER}
     settings |= {"splits": list(shares or ()), "unseen": None if unseen is None else sorted(unseen)}
     return _build(job, items, settings, num_workers, progress, [part_row(item, job) for item in items])
 
