@@ -12,16 +12,11 @@ from pathlib import Path
 
 from stbir.cli import main as stbir
 from stbir.evaluate.experiments import EXPERIMENTS
-from stbir.synth import build_dataset
+from synth_ceilings import SEEDS
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path("benchmarks/results/experiments")
 CACHE = Path("runs/experiments")
-SYNTH = {
-    "stbir-synth-s": (930_001, ("shoe",)),
-    "stbir-synth-c": (930_002, ("chair",)),
-    "stbir-synth-d": (930_003, ("bag", "lamp", "mug")),
-}
 NUM_OBJECTS = 1000
 # Robustness is one noise after the other on every drawing: one real set. Only strokes that people drew in their order,
 # not those traced from pictures, show how an unfinished drawing fares.
@@ -40,9 +35,10 @@ def main() -> int:
     names = parser.parse_args().names or list(EXPERIMENTS)
     if unknown := set(names) - set(EXPERIMENTS):
         parser.error(f"no experiment {', '.join(sorted(unknown))}: choose from {', '.join(EXPERIMENTS)}")
-    for name, (seed, families) in SYNTH.items():
-        print(f"{name}: {NUM_OBJECTS} objects", file=sys.stderr)
-        build_dataset(ROOT / "runs" / name, NUM_OBJECTS, seed=seed, drawings_per_object=1, families=families)
+    for part, seed in SEEDS.items():
+        given = ["--part", part, "--count", str(NUM_OBJECTS), "--seed", str(seed)]
+        if code := stbir(["synth", "render", *given, "--out", f"runs/stbir-synth-{part.lower()}"]):
+            return code
     for name in names:
         config = "benchmarks/main.toml" if name == "main" else "benchmarks/curves.toml"
         given = ["experiment", name, "--config", config, *OWN_OPTIONS.get(name, [])]

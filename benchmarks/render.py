@@ -31,7 +31,7 @@ is counted in the whole gallery, ties against the system. Figures of different p
 | data set | what it is |
 |---|---|
 | `samples` | the 640 rendered pictures that ship with stbir, 40 of them asked for |
-| `stbir-synth-s`, `-c`, `-d` | 1,000 rendered shoes, chairs, and bags, lamps and mugs each, in blocks of twins: four shapes times four colourings, one drawing each (`stbir synth render`, see benchmarks/experiments.py) |
+| `stbir-synth-s`, `-c`, `-d` | 1,000 rendered footwear, chairs and daily objects each, in blocks of twins: four shapes times four dresses, one drawing each, so neither drawing nor words alone can do it ([synth.md](synth.md) has the best possible figures) |
 | `sketchy-125` | 647 hand drawings of 125 photos of 125 categories, and 1,172 photos that only distract |
 | `chairv2-sketches` | 94 hand drawings of 30 chairs among IKEA's articles; the shipped model has learned from photos of these 30 (see its model.json) |
 | `shoev2-photos` | 200 shoes with their captions; no drawings |
