@@ -133,6 +133,7 @@ SERVICE = {
         **TIMES,
         "statuses": {"200": 10_000},
         "requests_per_s": 170.5,
+        "rounds": [TIMES, TIMES],
         "rss_mb": [650.2, 651.8],
         "load_during": 2.5,
     },
@@ -146,7 +147,10 @@ def test_page_shows_what_the_service_stands(tmp_path: Path) -> None:
     assert (
         "| 50 clients, each asking again at once: drawings never sent before | 12 ms | 46 ms | 79 ms | 1,000 |" in page
     )
-    assert "170.5 searches/s, 10,000 times 200; memory 650 MB" in page
+    assert (
+        "170.5 searches/s, 10,000 times 200, in the quietest of 2 rounds (p95 of\n  all: 46 ms, 46 ms); memory 650 MB"
+        in page
+    )
     assert "1.2 s after the new start (median of 5,\n  largest 1.6 s)" in page
 
 
