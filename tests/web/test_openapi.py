@@ -46,6 +46,25 @@ def test_every_refusal_has_the_one_shape(client):
                 assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}
 
 
+def test_answers_have_the_fields_of_the_document(client):
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    found = client.post("/api/search", json={"text": "red", "top": 1}).json()
+    hit = found["hits"][0]
+    told = client.post("/api/explain", json={"text": "red", "id": hit["id"]}).json()
+    answers = {
+        "SearchOut": found,
+        "QueryOut": found["query"],
+        "HitOut": hit,
+        "ExplainOut": told,
+        "WordOut": told["words"][0],
+        "GalleryOut": client.get("/api/gallery").json(),
+        "IndexStateOut": client.get("/api/index").json(),
+    }
+    for name, answer in answers.items():
+        assert set(answer) == set(schemas[name]["properties"]) == set(schemas[name]["required"]), name
+    assert {"SearchIn", "ExplainIn", "IndexIn", "WeightsIn"} <= set(schemas)
+
+
 @pytest.mark.slow
 def test_nothing_that_fits_the_document_is_a_server_error(start):
     service = start("--read-only")

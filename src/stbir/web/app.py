@@ -65,7 +65,6 @@ def create_app(gallery: Gallery, settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        separate_input_output_schemas=False,
     )
     app.state.service = service
     app.state.sessions = sessions
