@@ -38,7 +38,7 @@ NUM_WARM_UP = 2
 RECORDER = """() => {
     window.times = { settled: [], frames: [] };
     let last = 0, previous = 0;
-    document.addEventListener('pointermove', (event) => { last = event.timeStamp; }, true);
+    document.addEventListener('pointermove', (event) => { if (event.buttons) last = event.timeStamp; }, true);
     const frame = (now) => {
         if (previous && document.getElementById('ink').matches(':active')) times.frames.push(now - previous);
         previous = now;
@@ -62,7 +62,7 @@ def main() -> None:
     """Measure and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gallery", type=Path, help="keep the gallery here and use it again")
-    parser.add_argument("--drawings", type=int, default=20, help="how many of the 40 sample drawings are drawn")
+    parser.add_argument("--drawings", type=int, default=12, help="how many of the 40 sample drawings are drawn")
     parser.add_argument("--out", type=Path, default=RESULT, help="where to write the result")
     options = parser.parse_args()
     from playwright.sync_api import sync_playwright

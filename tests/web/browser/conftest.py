@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,7 +27,17 @@ PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
-def sample_gallery(tmp_path_factory) -> Path:
+def browser_path() -> str:
+    """Where Chromium is; asked for by everything here, so that nothing is started where there is none."""
+    pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'stbir[dev]'")
+    path = os.environ.get("STBIR_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip("no Chromium: install it (apt-get install chromium) or name it in STBIR_CHROMIUM")
+    return path
+
+
+@pytest.fixture(scope="session")
+def sample_gallery(browser_path, tmp_path_factory) -> Path:
     """The sample pictures, indexed with the shipped model."""
     import stbir
 
@@ -37,43 +49,49 @@ def sample_gallery(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def service(sample_gallery) -> Iterator[str]:
     """The address of `stbir serve` over the sample gallery."""
-    yield from serving(sample_gallery)
+    with serving(sample_gallery) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
 def keyed_service(sample_gallery) -> Iterator[tuple[str, str]]:
     """The address of a service that lets in only who has the key, and the key."""
     key = "a-key-for-tests-" + "0123456789abcdef" * 2
-    for url in serving(sample_gallery, "--api-key", key):
+    with serving(sample_gallery, "--api-key", key) as url:
         yield url, key
 
 
+@contextmanager
 def serving(gallery: Path, *options: str) -> Iterator[str]:
-    """Serve a gallery on a free port until the fixture ends."""
+    """Serve a gallery on a free port; gives the address."""
     command = [sys.executable, "-m", "stbir", "serve", "--gallery", str(gallery), "--port", "0", *options]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if found := re.search(r"http://[\w.:\[\]]+", line):
-                break
-        else:
-            raise AssertionError("stbir serve ended before it listened")
-        drained = subprocess.Popen(["cat"], stdin=process.stderr, stdout=subprocess.DEVNULL)
-        yield found.group().rstrip("/")
-        process.terminate()
-        process.wait(timeout=30)
-        drained.wait(timeout=10)
+    log_path = gallery.parent / f"serve-{len(options)}.log"
+    with log_path.open("w", encoding="utf-8") as log, subprocess.Popen(command, stderr=log, cwd=ROOT) as process:
+        try:
+            yield address_in(log_path, process)
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+
+
+def address_in(log_path: Path, process: subprocess.Popen[bytes]) -> str:
+    """The address that a service writes when it listens."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        log = log_path.read_text(encoding="utf-8")
+        if found := re.search(r"(http://\S+) \(stop", log):
+            return found[1].rstrip("/")
+        time.sleep(0.1)
+    raise AssertionError(f"stbir serve does not listen: {log_path.read_text(encoding='utf-8')}")
 
 
 # The driver keeps an event loop running in this thread, which the next module's tests must not meet.
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright: pip install 'stbir[dev]'")
-    path = os.environ.get("STBIR_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip("no Chromium: install it (apt-get install chromium) or name it in STBIR_CHROMIUM")
-    with playwright.sync_playwright() as driver:
-        browser = start_chromium(driver, path)
+def chromium(browser_path) -> Iterator[object]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = start_chromium(driver, browser_path)
         yield browser
         browser.close()
 

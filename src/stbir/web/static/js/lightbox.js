@@ -101,7 +101,7 @@ export class Lightbox extends EventTarget {
           id: `lightbox-${name}`,
           class: `arrow is-${name}`,
           type: 'button',
-          'aria-label': `${name} picture`,
+          'aria-label': name === 'next' ? 'Next picture' : 'Previous picture',
           disabled: isEnd,
           onclick: step(by),
         },
