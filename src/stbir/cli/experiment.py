@@ -20,6 +20,16 @@ TITLES = {
     "cost": "Bytes, milliseconds and pictures per second of models.",
     "significance": "Every pair of systems compared query by query, or result files of stbir evaluate.",
 }
+_EXAMPLES = {
+    "main": "stbir experiment main --data samples --out results/",
+    "ablation": "stbir experiment ablation --data sketchy-125 --system bundle:full --system bundle:no-curriculum "
+    "--out results/",
+    "robustness": "stbir experiment robustness --data sketchy-125 --noise sketch-mixed --noise typos --out results/",
+    "gallery-size": "stbir experiment gallery-size --data sketchy-125 --out results/",
+    "partial": "stbir experiment partial --data samples --shares 0.2,0.4,0.6,0.8 --out results/",
+    "cost": "stbir experiment cost --data samples --out results/",
+    "significance": "stbir experiment significance --result ours.json --result theirs.json --out results/",
+}
 _DEFAULT_SYSTEMS = {
     "main": ("model", "mean", "weighted=0.5", "rrf", "classic", "random"),
     "ablation": ("model", "mean", "weighted=0.5", "rrf"),
@@ -111,7 +121,7 @@ def _command(name: str) -> click.Command:
     call.__doc__ = TITLES[name]
     for option in reversed((*_OPTIONS, *_OWN_OPTIONS.get(name, ()))):
         call = option(call)
-    return experiment.command(name, help=TITLES[name])(call)
+    return experiment.command(name, help=TITLES[name], epilog=examples(_EXAMPLES[name]))(call)
 
 
 def _run(
