@@ -26,7 +26,9 @@ measured anew by `make experiments`, times by `make bench`. [evaluation.md](eval
 systems, [corruptions.md](corruptions.md) the noises.
 
 Every query is asked three times: by the drawing alone, by the words alone, and by both. One picture is right; its rank
-is counted in the whole gallery, ties against the system. Figures of different protocols cannot be compared.
+is counted in the whole gallery, ties against the system. Figures of different protocols cannot be compared. The shipped
+model's rank for every query of sketchy-125 is in `benchmarks/results/sketchy-125.open.json`: compare yours with it by
+`stbir experiment significance --result`.
 
 | data set | what it is |
 |---|---|

@@ -27,14 +27,12 @@ class DataSettings(_Settings):
         protocol: Protocol.
         split: Splits that are asked.
         distractors: Splits that are only searched.
-        as_name: What results call it; None takes its own name.
     """
 
     name: str
     protocol: str = "open"
     split: tuple[str, ...] = ("test",)
     distractors: tuple[str, ...] = ("gallery",)
-    as_name: str | None = None
 
     @field_validator("split", "distractors", mode="before")
     @classmethod
@@ -46,7 +44,7 @@ class DataSettings(_Settings):
         """Read the command line's form.
 
         Args:
-            text: `NAME[,protocol=P][,split=A+B][,distractors=C+D][,as=TITLE]`.
+            text: `NAME[,protocol=P][,split=A+B][,distractors=C+D]`.
 
         Returns:
             The settings.
@@ -61,10 +59,10 @@ class DataSettings(_Settings):
         given: dict[str, Any] = {"name": name.strip()}
         for pair in pairs:
             key, separator, value = pair.partition("=")
-            key = {"as": "as_name"}.get(key.strip(), key.strip())
+            key = key.strip()
             if not separator or key not in cls.model_fields or key in given:
                 raise ConfigError(
-                    f"cannot read {pair!r} of the data set {text!r}: write NAME,protocol=open,split=val+test,as=TITLE"
+                    f"cannot read {pair!r} of the data set {text!r}: write NAME,protocol=open,split=val+test"
                 )
             given[key] = value
         return cls(**given)

@@ -146,7 +146,7 @@ class Runner:
 
     def _task(self, data: DataSettings) -> Task:
         if data not in self._tasks:
-            self._tasks[data] = make_task(
-                data.protocol, open_dataset(data.name), splits=data.split, distractors=data.distractors
-            )
+            task = make_task(data.protocol, open_dataset(data.name), splits=data.split, distractors=data.distractors)
+            task.data_hash, task.drawing_quality  # noqa: B018 - found out once here, noisy copies take it over
+            self._tasks[data] = task
         return self._tasks[data]
