@@ -137,6 +137,15 @@ def test_drawings_are_parted_by_detail_and_agreement() -> None:
     assert thirds([None]) == [None]
 
 
+def test_naming_the_data_looks_at_every_query_a_few_times_only(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for every other query: tasks have tens of thousands."""
+    looks: list[int] = []
+    real = Task.has_texts.fget
+    monkeypatch.setattr(Task, "has_texts", property(lambda asked: looks.append(1) or real(asked)))
+    assert make_task("open", task.data).data_hash == task.data_hash
+    assert len(looks) <= 2
+
+
 def test_task_files_name_every_query_picture_and_answer(task: Task, tmp_path: Path) -> None:
     write_task(task, tmp_path / "task")
     queries = [json.loads(line) for line in (tmp_path / "task" / "queries.jsonl").read_text().splitlines()]

@@ -116,7 +116,7 @@ def callable_system(spec: str) -> CallableSystem:
     """A function named `MODULE:FUNCTION`, looked up in the working directory too; runs that module's code."""
     module_name, _, function_name = spec.partition(":")
     if "" not in sys.path:
-        sys.path.insert(0, "")
+        sys.path.append("")  # last, so that no file of the working directory stands in for an installed module
     try:
         function = getattr(importlib.import_module(module_name), function_name)
     except (ImportError, AttributeError, ValueError) as error:

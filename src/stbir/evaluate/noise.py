@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from stbir.corrupt import Corruption, corruption, item_rng
+from stbir.corrupt import MAX_SEVERITY, Corruption, corruption, item_rng
 from stbir.errors import ConfigError, SketchError
 from stbir.strokes import Sketch
 
@@ -33,8 +33,10 @@ class Noise:
 
     def __post_init__(self) -> None:
         self.kind  # noqa: B018 - an unknown name is refused at once
-        if not 0 <= self.severity <= 5:
-            raise ConfigError(f"severity {self.severity} of {self.name} is out of range: give 0 (none) to 5")
+        if not 0 <= self.severity <= MAX_SEVERITY:
+            raise ConfigError(
+                f"severity {self.severity} of {self.name} is out of range: give 0 (none) to {MAX_SEVERITY:g}"
+            )
 
     @classmethod
     def parse(cls, text: str, seed: int = 0) -> Noise:

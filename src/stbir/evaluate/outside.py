@@ -57,7 +57,7 @@ class CallableSystem:
 
 
 class RandomSystem:
-    """Chance: every picture gets a random similarity.
+    """Chance: the right picture stands anywhere in its pool with the same probability.
 
     Args:
         seed: Of the chance.

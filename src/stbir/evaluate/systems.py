@@ -28,7 +28,6 @@ from stbir.query import Weights
 
 RRF_CONSTANT = 60
 
-Fusion = Literal["learned", "mean", "weighted", "rrf"]
 Vectors = NDArray[np.float32]
 
 

@@ -109,16 +109,17 @@ class Task:
     def data_hash(self) -> str:
         """SHA-256 over what decides ranks, without the noise: contents, and their rows, categories and splits."""
         rows = zip(self.gallery, self.picture_hashes, strict=True)
+        has_sketches, has_texts = self.has_sketches, self.has_texts
         content = {
             "pictures": [[row.id, row.category, row.split, digest] for row, digest in rows],
             "drawings": [
                 self.data.sketch_hash(question.row, position)
                 for question in self.questions
-                if self.has_sketches
+                if has_sketches
                 for position in question.positions
             ],
             "questions": [
-                [question.row.id, question.positions, question.text if self.has_texts else None]
+                [question.row.id, question.positions, question.text if has_texts else None]
                 for question in self.questions
             ],
         }

@@ -237,7 +237,7 @@ def test_settings_come_from_a_file_and_the_command_line(tmp_path: Path) -> None:
         ("datas = []", {}, "datas of the experiment"),
         ("severities = [6]", {}, "between 0 and 5"),
         ("data = [", {}, "is not TOML"),
-        ("", {"shares": ("0.01",)}, "between 0.05 and 1"),
+        ("", {"shares": ("0.1",)}, "between 0.2"),
         ("", {"data": ("samples,splits=a",)}, "cannot read 'splits=a'"),
         ("", {"systems": ()}, "systems"),
     ],

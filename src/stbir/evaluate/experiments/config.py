@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from stbir.corrupt import MAX_SEVERITY
 from stbir.errors import ConfigError
 from stbir.evaluate.intervals import NUM_RESAMPLES
 from stbir.files import read_regular_file
@@ -90,7 +91,7 @@ class ExperimentSettings(_Settings):
     severities: tuple[float, ...] = (0, 1, 2, 3, 4, 5)
     noise_seeds: tuple[int, ...] = (0,)
     sizes: tuple[int, ...] = (100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)
-    shares: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+    shares: tuple[float, ...] = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     num_resamples: int = Field(default=NUM_RESAMPLES, ge=1)
     seed: int = 0
 
@@ -103,15 +104,15 @@ class ExperimentSettings(_Settings):
     @field_validator("severities")
     @classmethod
     def _in_range(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(0 <= severity <= 5 for severity in value):
-            raise ValueError("severities lie between 0 and 5")
+        if not all(0 <= severity <= MAX_SEVERITY for severity in value):
+            raise ValueError(f"severities lie between 0 and {MAX_SEVERITY:g}")
         return tuple(sorted({0.0, *value}))
 
     @field_validator("shares")
     @classmethod
     def _are_shares(cls, value: tuple[float, ...]) -> tuple[float, ...]:
-        if not all(0.05 <= share <= 1 for share in value):
-            raise ValueError("shares lie between 0.05 and 1")
+        if not all(0.2 <= share <= 1 for share in value):
+            raise ValueError("shares lie between 0.2, what the noise leaves at its worst, and 1")
         return tuple(sorted({1.0, *value}))
 
 

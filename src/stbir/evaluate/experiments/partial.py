@@ -27,12 +27,9 @@ def run(runner: Runner, command: str) -> Experiment:
         For each data set and system a table and a plot.
 
     Raises:
-        ConfigError: A data set has no drawings, or a share is below what the noise reaches.
+        ConfigError: A data set has no drawings.
     """
     shares = runner.settings.shares
-    low = 1 - 5 * LOST_PER_SEVERITY
-    if shares[0] < low - 1e-9:
-        shares = tuple(share for share in shares if share >= low - 1e-9)
     tables, plots, everything = [], [], []
     for task in runner.tasks():
         if not task.has_sketches:
