@@ -131,7 +131,7 @@ class Searcher:
             QueryError: The weights of the given parts add up to 0.
         """
         info = self.encoder.bundle.info
-        vector = compose(info.dims, info.fusion.scale, weights, negative=negative, **parts)
+        vector = compose(info.dims, info.fusion, weights, negative=negative, **parts)
         return EncodedQuery(vector, dict(parts))
 
     def find(self, query: EncodedQuery, top: int = 10, *, where: str | None = None) -> Found:

@@ -1,0 +1,225 @@
+"""From an alignment recipe to a bundle: prepare, feature bank, stages, fusion, export, in one resumable run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+import stbir
+from stbir.model.bundle import MODEL_FILES, Bundle, Fusion, ModelInfo, Scale
+from stbir.train.align import START_SCALE, AlignStage
+from stbir.train.align_recipe import AlignRecipe, ClassSettings
+from stbir.train.bank import FeatureBank, build_bank
+from stbir.train.category import MarginHead, virtual_classes
+from stbir.train.checkpoint import load_checkpoint, save_checkpoint
+from stbir.train.corpus import Corpus
+from stbir.train.finish import export_checked, provenance, put_in_place
+from stbir.train.gate import fit_gate
+from stbir.train.heads import PARTS, Heads, fresh_heads
+from stbir.train.loop import Schedule, run_stage
+from stbir.train.negatives import Rows
+from stbir.train.prepare import prepare_items
+from stbir.train.restore import restore_towers
+from stbir.train.run import RECIPE_FILE, check_same_run
+from stbir.train.sources import weights_folder
+from stbir.train.triplets import Triplets, learned_rows
+from stbir.train.validation import Validation, fit_balance
+
+Say = Callable[[str], None]
+BALANCED_AT = (0.0, 3.5)
+
+
+def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = print) -> Bundle:
+    """Run an alignment recipe, or go on with it.
+
+    Args:
+        recipe: What to do.
+        out: Folder of checkpoints, logs and the bundle.
+        fresh: Forget checkpoints in `out`.
+        say: Receives progress lines.
+
+    Returns:
+        The bundle in `out/bundle`.
+    """
+    started = time.monotonic()
+    out.mkdir(parents=True, exist_ok=True)
+    if fresh:
+        for pattern in ("*.ckpt", "*.best", "*.done", "*.metrics.jsonl", RECIPE_FILE):
+            for file in out.glob(pattern):
+                file.unlink()
+    check_same_run(recipe, out / RECIPE_FILE)
+    (out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2))
+    base = Bundle.load(None if recipe.base == "default" else recipe.base)
+    towers = restore_towers(base)
+    with weights_folder(recipe.weights.root) as weights:
+        corpus = Corpus(prepare_items(recipe, weights))
+    bank = build_bank(corpus, base, towers, recipe.bank, corpus.folder)
+    if recipe.heads == "fresh":
+        fresh_heads(towers, recipe.seed, one_space=recipe.one_space)
+    heads = Heads(towers)
+    for_heads, for_gate = learned_rows(bank, recipe.fusion.gate_share)
+    triplets = Triplets(bank, for_heads, recipe.set_weights)
+    validation = Validation(bank, recipe.validation_weights)
+    say(f"{len(triplets.rows):,} photos to learn from, validation on {', '.join(validation.tasks)}")
+    _train(recipe, bank, triplets, heads, validation, out, say)
+    unseen = Triplets(bank, for_gate, recipe.set_weights)
+    fusion = _fuse(recipe, bank, heads, unseen, validation, say)
+    minutes = (time.monotonic() - started) / 60
+    say(f"aligned in {minutes:.1f} min")
+    info = _describe(recipe, base, fusion, bank, minutes)
+    bundle, metrics = export_checked(towers, info, corpus, out / "bundle.partial", say)
+    metrics["validation"] = {k: round(v, 4) for k, v in validation.figures(heads, _fixed(fusion.scale)).items()}
+    files = {name: bundle.read(name) for name in MODEL_FILES}
+    bundle = Bundle.write(bundle.path, files, bundle.info.model_copy(update={"metrics": metrics}))
+    return put_in_place(bundle, out / "bundle")
+
+
+def _train(
+    recipe: AlignRecipe,
+    bank: FeatureBank,
+    triplets: Triplets,
+    heads: Heads,
+    validation: Validation,
+    out: Path,
+    say: Say,
+) -> None:
+    """Run the stages one after the other; what is finished is not done again."""
+    start = torch.tensor(START_SCALE)
+    scales = nn.ParameterDict({name: nn.Parameter(start.clone()) for name in ("sketch", "text")})
+    scales["bias"] = nn.Parameter(torch.tensor(-10.0))
+    class_heads: dict[str, MarginHead] = {}
+    for number, settings in enumerate(recipe.stages):
+        classes = photo_classes(bank, triplets, settings.classes, recipe.seed)
+        if settings.classes.weight > 0 and not class_heads:
+            class_heads = _class_heads(heads, settings.classes, int(classes.max()) + 1, recipe.seed)
+        used = class_heads if settings.classes.weight > 0 else {}
+        stage = AlignStage(
+            settings, bank, triplets, heads, scales, classes, used, validation, recipe.seed * 1000 + number
+        )
+        done = out / f"{settings.name}.done"
+        modules = stage.modules()
+        if done.is_file():
+            state = load_checkpoint(done)
+            for name, module in modules.items():
+                module.load_state_dict(state[name])
+            continue
+        run_stage(stage, Schedule(**settings.schedule.model_dump()), out, seed=recipe.seed, say=say)
+        save_checkpoint(done, {name: module.state_dict() for name, module in modules.items()})
+    for part in PARTS:
+        heads.by_part[part].eval()
+
+
+def photo_classes(bank: FeatureBank, triplets: Triplets, settings: ClassSettings, seed: int) -> Rows:
+    """The class of every photo of the corpus.
+
+    Args:
+        bank: Features to cluster by.
+        triplets: Categories of the photos.
+        settings: Categories, or virtual classes: labelled ones where the data have them, else clusters.
+        seed: Of the clustering.
+
+    Returns:
+        [N], -1 = none.
+    """
+    if settings.classes == "category":
+        return triplets.categories
+    photos = bank.corpus.photos
+    features = np.concatenate([_unit(bank.images[0]), _unit(_mean_texts(bank))], 1, dtype=np.float32) / np.float32(
+        2**0.5
+    )
+    clusters = virtual_classes(features, triplets.categories, seed=seed)
+    names: dict[str, int] = {}
+    found = np.full(len(photos), -1, np.int64)
+    for row, photo in enumerate(photos):
+        if photo.virtual_class is not None:
+            found[row] = names.setdefault(f"{photo.category}/{photo.virtual_class}", len(names))
+        elif clusters[row] >= 0:
+            found[row] = names.setdefault(f"#{clusters[row]}", len(names))
+    return found
+
+
+def _unit(features: NDArray[np.floating]) -> NDArray[np.float32]:
+    rows = np.asarray(features, np.float32)
+    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    return unit
+
+
+def _mean_texts(bank: FeatureBank) -> NDArray[np.float32]:
+    """The mean of each photo's text features; zero where nothing is said about it."""
+    texts = np.asarray(bank.texts[0], np.float32)
+    found = np.zeros((len(bank.corpus.photos), texts.shape[1]), np.float32)
+    for row, photo in enumerate(bank.corpus.photos):
+        if photo.text_ids:
+            found[row] = texts[list(photo.text_ids)].mean(0)
+    return found
+
+
+def _class_heads(heads: Heads, settings: ClassSettings, num_classes: int, seed: int) -> dict[str, MarginHead]:
+    dim = heads.towers.sketch.head.map.out_features
+    text_dim = heads.towers.text.skip.out_features
+    sizes = {"both": dim} if heads.one_space else {"sketch": dim, "text": text_dim}
+    with torch.random.fork_rng():
+        torch.manual_seed(seed + 7)
+        return {
+            space: MarginHead(
+                settings.head,
+                num_classes,
+                size,
+                margin=settings.margin,
+                scale=settings.scale,
+                num_centres=settings.num_centres,
+            )
+            for space, size in sizes.items()
+        }
+
+
+def _fuse(
+    recipe: AlignRecipe,
+    bank: FeatureBank,
+    heads: Heads,
+    unseen: Triplets,
+    validation: Validation,
+    say: Say,
+) -> Fusion:
+    """The balance of the finished model."""
+    if recipe.fusion.kind == "mean" or heads.one_space:
+        return Fusion()
+    fitted = fit_balance(validation, heads, BALANCED_AT)
+    say(f"fusion scale: sketch {fitted[0]:.2f}, text {fitted[1]:.2f}")
+    scale = Scale(sketch=round(fitted[0], 3), text=round(fitted[1], 3))
+    if recipe.fusion.kind == "scale":
+        return Fusion(scale=scale)
+    network = fit_gate(bank, heads, unseen, validation, fitted, recipe.fusion, recipe.seed)
+    return Fusion(scale=scale, gate=network.record())
+
+
+def _fixed(scale: Scale) -> nn.ParameterDict:
+    values = {"sketch": scale.sketch, "text": scale.text}
+    return nn.ParameterDict({name: nn.Parameter(torch.tensor(value).log()) for name, value in values.items()})
+
+
+def _describe(recipe: AlignRecipe, base: Bundle, fusion: Fusion, bank: FeatureBank, minutes: float) -> ModelInfo:
+    made_from = {
+        "base": {"name": base.info.name, "version": base.info.version, "fingerprint": base.info.fingerprint},
+        "base_provenance": base.info.provenance,
+        **provenance(recipe, bank.corpus, bank.sketches),
+        "one_space": recipe.one_space,
+        "minutes": round(minutes, 1),
+    }
+    changes = {
+        "name": recipe.model.name,
+        "created": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "version": stbir.__version__,
+        "licence": recipe.licence,
+        "fusion": fusion,
+        "provenance": made_from,
+        "metrics": {},
+    }
+    return base.info.model_copy(update=changes)
