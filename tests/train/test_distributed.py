@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,41 +8,11 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import stbir  # noqa: E402
+from processes import run  # noqa: E402
 from stbir.errors import ConfigError  # noqa: E402
 from stbir.train import distributed  # noqa: E402
 
 WORKER = Path(__file__).parent / "gloo_worker.py"
-
-
-def start(script: Path, arguments: list[str], num_processes: int) -> list[subprocess.Popen[str]]:
-    """Start a script in as many processes as `torchrun --nproc-per-node` would, with its environment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    shared = {
-        **os.environ,
-        "PYTHONPATH": str(Path(stbir.__file__).parents[1]),
-        "WORLD_SIZE": str(num_processes),
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-    }
-    return [
-        subprocess.Popen(
-            [sys.executable, str(script), *arguments],
-            env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(num_processes)
-    ]
-
-
-def run(script: Path, arguments: list[str], num_processes: int) -> None:
-    for process in start(script, arguments, num_processes):
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ class MarginHead(nn.Module):
     """A classifier whose right class must win by a margin.
 
     Source: ArcFace, Deng et al., CVPR 2019, eq. 3; CosFace, Wang et al., CVPR 2018, eq. 4; Sub-centre ArcFace, Deng et
-    al., ECCV 2020, eq. 3. Where an angle plus the margin would pass 180 degrees, the cosine less margin * sin(margin)
+    al., ECCV 2020. Where an angle plus the margin would pass 180 degrees, the cosine less margin * sin(margin)
     stands in, as in the authors' code (InsightFace, `easy_margin=False`): the logit keeps falling with the angle.
     """
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from stbir.atomic import sync_directory
 from stbir.errors import ConfigError
 
 
@@ -26,6 +27,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+    sync_directory(path.parent)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

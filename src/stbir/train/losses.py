@@ -55,7 +55,7 @@ def info_nce(
         Mean cross entropy of both directions, >= 0; chance level is log B (forward: log(B + M)).
 
     Source: van den Oord et al., "Representation Learning with Contrastive Predictive Coding", eq. 4; symmetric as in
-    CLIP (Radford et al. 2021); further negatives as in Wang et al., "Cross-Batch Memory", CVPR 2020, eq. 3.
+    CLIP (Radford et al. 2021); further negatives as in Wang et al., "Cross-Batch Memory", CVPR 2020.
     """
     logits = scale * cosines(queries, candidates)
     target = torch.arange(len(logits), device=logits.device)
@@ -111,7 +111,7 @@ def sigmoid_loss(
     Returns:
         Sum over the asked pairs of the logistic loss, divided by B; >= 0.
 
-    Source: Zhai et al., "Sigmoid Loss for Language Image Pre-Training", ICCV 2023, eq. 2 and algorithm 1.
+    Source: Zhai et al., "Sigmoid Loss for Language Image Pre-Training", ICCV 2023, algorithm 1.
     """
     logits = scale * cosines(queries, candidates) + bias
     is_pair = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
@@ -136,7 +136,7 @@ def cosine_triplet(
     Returns:
         Mean hinge over all valid negatives, in [0, margin + 2]; 0 where none is valid; the margin for equal rows.
 
-    Source: Schroff et al., "FaceNet", CVPR 2015, eq. 2, with cosines in place of squared distances.
+    Source: Schroff et al., "FaceNet", CVPR 2015, section 3.1, with cosines in place of squared distances.
     """
     own = pair_cosines(anchor, positive).unsqueeze(1)
     hinge = F.relu(margin - own + pair_cosines(anchor, negatives))
