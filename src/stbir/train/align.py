@@ -56,13 +56,25 @@ class Embedded:
 
 @dataclass(frozen=True)
 class Items:
-    """What a step shows: the photos, and one drawing, one text and a variant of each for every photo."""
+    """What a step shows: the photos, and one drawing, one text and a variant of each for every photo.
+
+    Attributes:
+        step: Of the stage.
+        photos: [B] photos of the corpus.
+        drawings: [B] drawings of the bank; any where there is none.
+        texts: [B] texts of the corpus.
+        variants: For each modality [B].
+        drawn: [B] whether there is a drawing.
+        missing: [B] what the composed query lacks: 0 nothing, 1 the drawing, 2 the words.
+        rng: Source of further choices of the step.
+    """
 
     step: int
     photos: Rows
     drawings: Rows
     texts: Rows
     variants: Mapping[str, Rows]
+    drawn: NDArray[np.bool_]
     missing: NDArray[np.int64]
     rng: np.random.Generator
 
@@ -154,14 +166,28 @@ class AlignStage:
 
     def validate(self) -> dict[str, float]:
         """Figures of the composed query, clean and under the curriculum's present severity."""
-        figures = self.validation.figures(self.heads, self.scales, way=self._judged_by())
+        figures = self.validation.figures(self.heads, self.balance, way=self._judged_by())
         severity = self.curriculum.at(self.step).severity
         if self.settings.curriculum.kind == "adaptive" and severity > 0:
-            spoiled = self.validation.figures(self.heads, self.scales, severity, self._judged_by())["score"]
-            self.curriculum.listen(figures["score"], spoiled)
-            figures["spoiled_score"] = spoiled
-        figures["level"] = self.curriculum.at(self.step).progress
+            spoiled = self.validation.figures(self.heads, self.balance, severity, self._judged_by())
+            figures["spoiled_score"] = spoiled["score"]
         return figures
+
+    def on_validation(self, figures: dict[str, float]) -> None:
+        """The adaptive curriculum goes a step up, or not."""
+        if "spoiled_score" in figures:
+            self.curriculum.listen(figures["score"], figures["spoiled_score"])
+
+    def levels(self) -> dict[str, float]:
+        """How far the curriculum is, from 0 to 1."""
+        return {"level": self.curriculum.at(self.step).progress}
+
+    def balance(self, drawn: Tensor, said: Tensor) -> Tensor:
+        """Present inverse temperatures [2], the same for every query."""
+        del drawn, said
+        if self.heads.one_space:
+            return torch.ones(2)
+        return torch.stack([self.scales["sketch"], self.scales["text"]]).exp()
 
     def _judged_by(self) -> str:
         """Both parts together, but where a stage learns nothing about one of them."""
@@ -199,8 +225,10 @@ class AlignStage:
             for part in PARTS
         }
         kinds = rng.integers(1, 3, len(photos))
+        drawn = drawings >= 0
         missing = np.where(rng.random(len(photos)) < self.curriculum.at(step).missing, kinds, 0)
-        return Items(step, photos, drawings, texts, variants, missing, rng)
+        missing = np.where(drawn, missing, 1)
+        return Items(step, photos, np.maximum(drawings, 0), texts, variants, drawn, missing, rng)
 
     def embed(self, items: Items) -> Embedded:
         """Run the heads over a batch; of several processes each takes its share, and all get all rows."""
@@ -236,11 +264,14 @@ class AlignStage:
         for name, (part, queries, photos, masked) in lessons.items():
             if part not in self.settings.learns:
                 continue
+            there = np.flatnonzero(items.drawn) if part == "sketch" else np.arange(len(rows))
+            if len(there) < 2:
+                continue
             same = masked | self.same.photos(rows, rows, photos, photos)
-            found[name] = self._contrast(name, items, queries, photos, same)
+            found[name] = self._contrast(name, items, there, queries[there], photos[there], same[there][:, there])
         return found
 
-    def _contrast(self, name: str, items: Items, queries: Tensor, photos: Tensor, same: Tensor) -> Tensor:
+    def _contrast(self, name: str, items: Items, there: Rows, queries: Tensor, photos: Tensor, same: Tensor) -> Tensor:
         space = "sketch" if name == "drawing" else "text"
         scale = self.scale(space)
         if self.settings.losses.form == "sigmoid":
@@ -248,15 +279,15 @@ class AlignStage:
         if self.memory is None:
             return info_nce(queries, photos, scale, same)
         past, ids = self.memory.rows(name)
-        extra_same = torch.from_numpy(self._same_as_past(name, items, ids.numpy())) if len(ids) else None
+        extra_same = torch.from_numpy(self._same_as_past(name, items.photos[there], ids.numpy())) if len(ids) else None
         loss = info_nce(queries, photos, scale, same, past if len(ids) else None, extra_same)
-        self.memory.add(name, photos.detach(), torch.from_numpy(items.photos))
+        self.memory.add(name, photos.detach(), torch.from_numpy(items.photos[there]))
         return loss
 
-    def _same_as_past(self, name: str, items: Items, ids: Rows) -> NDArray[np.bool_]:
+    def _same_as_past(self, name: str, photos: Rows, ids: Rows) -> NDArray[np.bool_]:
         group = self.same.shape if name == "drawing" else self.same.dress
-        alike = group[items.photos][:, None] == group[ids][None]
-        same: NDArray[np.bool_] = alike | (items.photos[:, None] == ids[None])
+        alike = group[photos][:, None] == group[ids][None]
+        same: NDArray[np.bool_] = alike | (photos[:, None] == ids[None])
         return same
 
     def composed(self, items: Items, embedded: Embedded) -> Tensor:
@@ -328,11 +359,15 @@ class AlignStage:
     def classified(self, items: Items, embedded: Embedded) -> Tensor:
         """Every modality against its class, in its space."""
         target = torch.from_numpy(self.classes[items.photos])
-        spaces = {"sketch": (embedded.sketch, embedded.for_sketch), "text": (embedded.text, embedded.for_text)}
+        drawn = target.masked_fill(~torch.from_numpy(items.drawn), -1)
+        spaces = {
+            "sketch": (embedded.sketch, drawn, embedded.for_sketch),
+            "text": (embedded.text, target, embedded.for_text),
+        }
         found = []
-        for space, (queries, photos) in spaces.items():
+        for space, (queries, classes, photos) in spaces.items():
             head = self.class_heads["both" if self.heads.one_space else space]
-            found += [head.loss(queries, target), head.loss(photos, target)]
+            found += [head.loss(queries, classes), head.loss(photos, target)]
         return torch.stack(found).mean()
 
 

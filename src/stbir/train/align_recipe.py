@@ -139,6 +139,7 @@ class StageSettings(Settings):
         lr: Peak learning rate.
         feature_dropout: Dropout before the heads.
         class_balanced: Whether categories are drawn alike instead of by their size.
+        undrawn: How often photos without a drawing are drawn, relative to the others; they teach words alone.
         schedule: How long.
         losses: Lessons.
         classes: Category lesson.
@@ -152,11 +153,18 @@ class StageSettings(Settings):
     lr: float = Field(default=1e-3, gt=0)
     feature_dropout: float = Field(default=0.1, ge=0, lt=1)
     class_balanced: bool = False
+    undrawn: Weight = 0.0
     schedule: ScheduleSettings
     losses: LossSettings
     classes: ClassSettings = ClassSettings(weight=0.0)
     negatives: NegativeSettings = NegativeSettings()
     curriculum: CurriculumSettings = CurriculumSettings(kind="off")
+
+    @model_validator(mode="after")
+    def _anchors_need_drawings(self) -> StageSettings:
+        if self.undrawn > 0 and (self.losses.anchor > 0 or self.losses.triplet > 0):
+            raise ValueError("undrawn must be 0 where losses.anchor or losses.triplet is used: they need a drawing")
+        return self
 
 
 class FusionSettings(Settings):

@@ -30,7 +30,7 @@ from stbir.train.restore import restore_towers
 from stbir.train.run import RECIPE_FILE, check_same_run
 from stbir.train.sources import weights_folder
 from stbir.train.triplets import Triplets, learned_rows
-from stbir.train.validation import Validation, fit_balance
+from stbir.train.validation import Balance, Validation, fit_balance
 
 Say = Callable[[str], None]
 BALANCED_AT = (0.0, 3.5)
@@ -65,17 +65,16 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
         fresh_heads(towers, recipe.seed, one_space=recipe.one_space)
     heads = Heads(towers)
     for_heads, for_gate = learned_rows(bank, recipe.fusion.gate_share)
-    triplets = Triplets(bank, for_heads, recipe.set_weights)
     validation = Validation(bank, recipe.validation_weights)
-    say(f"{len(triplets.rows):,} photos to learn from, validation on {', '.join(validation.tasks)}")
-    _train(recipe, bank, triplets, heads, validation, out, say)
+    say(f"{len(for_heads):,} photos to learn from, validation on {', '.join(validation.tasks)}")
+    _train(recipe, bank, for_heads, heads, validation, out, say)
     unseen = Triplets(bank, for_gate, recipe.set_weights)
-    fusion = _fuse(recipe, bank, heads, unseen, validation, say)
+    fusion, balance = _fuse(recipe, bank, heads, unseen, validation, say)
     minutes = (time.monotonic() - started) / 60
     say(f"aligned in {minutes:.1f} min")
     info = _describe(recipe, base, fusion, bank, minutes)
     bundle, metrics = export_checked(towers, info, corpus, out / "bundle.partial", say)
-    metrics["validation"] = {k: round(v, 4) for k, v in validation.figures(heads, _fixed(fusion.scale)).items()}
+    metrics["validation"] = {k: round(v, 4) for k, v in validation.figures(heads, balance).items()}
     files = {name: bundle.read(name) for name in MODEL_FILES}
     bundle = Bundle.write(bundle.path, files, bundle.info.model_copy(update={"metrics": metrics}))
     return put_in_place(bundle, out / "bundle")
@@ -84,7 +83,7 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
 def _train(
     recipe: AlignRecipe,
     bank: FeatureBank,
-    triplets: Triplets,
+    rows: Rows,
     heads: Heads,
     validation: Validation,
     out: Path,
@@ -96,6 +95,7 @@ def _train(
     scales["bias"] = nn.Parameter(torch.tensor(-10.0))
     class_heads: dict[str, MarginHead] = {}
     for number, settings in enumerate(recipe.stages):
+        triplets = Triplets(bank, rows, recipe.set_weights, undrawn=settings.undrawn)
         classes = photo_classes(bank, triplets, settings.classes, recipe.seed)
         if settings.classes.weight > 0 and not class_heads:
             class_heads = _class_heads(heads, settings.classes, int(classes.max()) + 1, recipe.seed)
@@ -187,22 +187,32 @@ def _fuse(
     unseen: Triplets,
     validation: Validation,
     say: Say,
-) -> Fusion:
-    """The balance of the finished model."""
+) -> tuple[Fusion, Balance]:
+    """The balance of the finished model, as a bundle stores it and as a function."""
     if recipe.fusion.kind == "mean" or heads.one_space:
-        return Fusion()
+        return Fusion(), _constant((1.0, 1.0))
     fitted = fit_balance(validation, heads, BALANCED_AT)
     say(f"fusion scale: sketch {fitted[0]:.2f}, text {fitted[1]:.2f}")
-    scale = Scale(sketch=round(fitted[0], 3), text=round(fitted[1], 3))
+    plain = _constant(fitted)
     if recipe.fusion.kind == "scale":
-        return Fusion(scale=scale)
+        return Fusion(scale=_rounded(fitted)), plain
     network = fit_gate(bank, heads, unseen, validation, fitted, recipe.fusion, recipe.seed)
-    return Fusion(scale=scale, gate=network.record())
+    # What the gate says on the whole is taken out of it: validation knows better how much both parts count.
+    fitted = fit_balance(validation, heads, BALANCED_AT, network.balance((1.0, 1.0)))
+    gated = network.balance(fitted)
+    for severity in BALANCED_AT:
+        scores = [validation.figures(heads, rule, severity)["score"] for rule in (plain, gated)]
+        say(f"validation at severity {severity:g}: MRR {scores[0]:.4f} with the scale, {scores[1]:.4f} with the gate")
+    return Fusion(scale=_rounded(fitted), gate=network.record()), gated
 
 
-def _fixed(scale: Scale) -> nn.ParameterDict:
-    values = {"sketch": scale.sketch, "text": scale.text}
-    return nn.ParameterDict({name: nn.Parameter(torch.tensor(value).log()) for name, value in values.items()})
+def _rounded(scale: tuple[float, float]) -> Scale:
+    return Scale(sketch=round(scale[0], 3), text=round(scale[1], 3))
+
+
+def _constant(scale: tuple[float, float]) -> Balance:
+    """The same inverse temperatures for every query."""
+    return lambda *_: torch.tensor(scale)
 
 
 def _describe(recipe: AlignRecipe, base: Bundle, fusion: Fusion, bank: FeatureBank, minutes: float) -> ModelInfo:

@@ -23,7 +23,7 @@ from stbir.train.heads import Heads
 from stbir.train.losses import composed_loss
 from stbir.train.negatives import Rows
 from stbir.train.triplets import Triplets
-from stbir.train.validation import Validation
+from stbir.train.validation import Balance, Validation
 
 LIMIT = 1.5
 BATCH_SIZE = 256
@@ -50,6 +50,11 @@ class GateNetwork(nn.Module):
         """[B, Ds], [B, Dt] to [B, 2]."""
         result: Tensor = LIMIT * torch.tanh(self.out(torch.tanh(self.hidden(torch.cat([sketch, text], 1)))))
         return result
+
+    def balance(self, scale: tuple[float, float]) -> Balance:
+        """The inverse temperatures of queries, [Q, 2], around the usual ones."""
+        usual = torch.tensor(scale).log()
+        return lambda drawn, said: (self(drawn, said) + usual).exp()
 
     def record(self) -> Gate:
         """As a bundle stores it."""

@@ -13,21 +13,27 @@ from stbir.train.negatives import Rows
 from stbir.train.sketches import KINDS
 
 NUM_HASH = 2**32
+_NONE = np.full(1, -1)
 
 
 class Triplets:
-    """Photos with their drawings and texts.
+    """Photos with their drawings and texts; a photo without a drawing teaches words alone.
 
     Args:
         bank: The features.
         rows: [R] photos of the corpus.
         set_weights: How often photos of a data set are drawn, relative to their number.
+        undrawn: How often photos without a drawing are drawn, relative to the others; 0 = never.
     """
 
-    def __init__(self, bank: FeatureBank, rows: Rows, set_weights: Mapping[str, float]) -> None:
+    def __init__(
+        self, bank: FeatureBank, rows: Rows, set_weights: Mapping[str, float], *, undrawn: float = 0.0
+    ) -> None:
         photos = bank.corpus.photos
         self.drawings = drawings_by_photo(bank)
-        weights = np.asarray([set_weights.get(photos[row].set, 1.0) for row in rows])
+        weights = np.asarray(
+            [set_weights.get(photos[row].set, 1.0) * (1.0 if int(row) in self.drawings else undrawn) for row in rows]
+        )
         self.rows = rows[weights > 0]
         self.weights = weights[weights > 0]
         names: dict[str | None, int] = {None: -1}
@@ -46,11 +52,12 @@ class Triplets:
         return share
 
     def choose(self, photos: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
-        """A drawing (counted as the bank does) and a text (an index into the corpus' texts) for each photo."""
+        """A drawing (as the bank counts them; -1 = none) and a text (as the corpus counts them) for each photo."""
         chance = rng.random((2, len(photos)))
-        drawings = [
-            self.drawings[photo][int(c * len(self.drawings[photo]))] for photo, c in zip(photos, chance[0], strict=True)
-        ]
+        drawings = []
+        for photo, share in zip(photos, chance[0], strict=True):
+            own = self.drawings.get(int(photo), _NONE)
+            drawings.append(own[int(share * len(own))])
         texts = [self.texts[photo][int(c * len(self.texts[photo]))] for photo, c in zip(photos, chance[1], strict=True)]
         return np.asarray(drawings), np.asarray(texts)
 
@@ -71,7 +78,7 @@ def drawings_by_photo(bank: FeatureBank) -> dict[int, Rows]:
 
 
 def learned_rows(bank: FeatureBank, gate_share: float) -> tuple[Rows, Rows]:
-    """Split the photos that have a drawing and words and may be learned from.
+    """Split the photos that have words and may be learned from; without a drawing they need words of their own.
 
     Args:
         bank: The features.
@@ -82,7 +89,9 @@ def learned_rows(bank: FeatureBank, gate_share: float) -> tuple[Rows, Rows]:
     """
     drawn = drawings_by_photo(bank)
     photos = bank.corpus.photos
-    rows = [row for row, photo in enumerate(photos) if row in drawn and photo.trains and photo.text_ids]
+    rows = [
+        row for row, photo in enumerate(photos) if photo.trains and photo.text_ids and (row in drawn or photo.captioned)
+    ]
     is_gate = np.asarray(
         [_chance(_block(photos[row].shape_group, f"{photos[row].set}/{photos[row].id}")) for row in rows]
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from stbir.errors import ConfigError
 from stbir.train.bank import FeatureBank
@@ -16,6 +16,8 @@ from stbir.train.figures import rank_figures
 from stbir.train.heads import Heads
 from stbir.train.negatives import Rows
 from stbir.train.triplets import drawings_by_photo
+
+Balance = Callable[[Tensor, Tensor], Tensor]
 
 _BLOCK = 1024
 TEXTS_PER_DRAWING = 2
@@ -36,6 +38,25 @@ class Task:
     texts: Rows
     target: Rows
     gallery: Rows
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """A task as numbers.
+
+    Attributes:
+        drawn: [Q, Ds], the drawings.
+        said: [Q, Dt], the words.
+        sketch: [Q, G], cosines of the drawings with the gallery.
+        text: [Q, G], cosines of the words with the gallery.
+        target: [Q] positions in the gallery.
+    """
+
+    drawn: Tensor
+    said: Tensor
+    sketch: Tensor
+    text: Tensor
+    target: Tensor
 
 
 class Validation:
@@ -84,26 +105,35 @@ class Validation:
             found.append(heads.sketch(features) if part == "sketch" else heads.text(features))
         return found[0], found[1]
 
-    def similarities(self, heads: Heads, severity: float = 0.0) -> dict[str, tuple[Tensor, Tensor, Tensor]]:
-        """For each task cosines of drawings [Q, G], cosines of words [Q, G] and targets [Q]."""
+    def similarities(self, heads: Heads, severity: float = 0.0) -> dict[str, Similarity]:
+        """Every task as numbers, in the variant nearest to a severity."""
         found = {}
         for name, task in self.tasks.items():
             for_sketch, for_text = self.embed_photos(heads, task.gallery)
             sketch, text = self.embed_queries(heads, task, severity)
-            found[name] = (sketch @ for_sketch.T, text @ for_text.T, torch.from_numpy(task.target))
+            cosines = sketch @ for_sketch.T, text @ for_text.T
+            found[name] = Similarity(sketch, text, *cosines, torch.from_numpy(task.target))
         return found
 
-    def figures(
-        self, heads: Heads, scales: nn.ParameterDict, severity: float = 0.0, way: str = "both"
-    ) -> dict[str, float]:
-        """Acc@1, Acc@10 and MRR by drawing, by words and by both; `score`, the weighted mean MRR of `way`."""
+    def figures(self, heads: Heads, balance: Balance, severity: float = 0.0, way: str = "both") -> dict[str, float]:
+        """Figures of every task.
+
+        Args:
+            heads: What embeds.
+            balance: Inverse temperatures of drawing and words, [2] or, by their vectors, [Q, 2].
+            severity: Of the queries' noise.
+            way: What `score` is the weighted mean MRR of.
+
+        Returns:
+            Acc@1, Acc@10 and MRR by drawing, by words and by both, and `score`.
+        """
         figures: dict[str, float] = {}
         score = total = 0.0
-        balance = (1.0, 1.0) if heads.one_space else tuple(float(scales[name].exp()) for name in ("sketch", "text"))
-        for name, (sketch, text, target) in self.similarities(heads, severity).items():
-            right = target.numpy()
-            both = balance[0] * sketch + balance[1] * text
-            for way, cosine in (("sketch", sketch), ("text", text), ("both", both)):
+        for name, found in self.similarities(heads, severity).items():
+            right = found.target.numpy()
+            scale = balance(found.drawn, found.said).detach().expand(len(right), 2)
+            both = scale[:, :1] * found.sketch + scale[:, 1:] * found.text
+            for way, cosine in (("sketch", found.sketch), ("text", found.text), ("both", both)):
                 figures |= rank_figures(f"{name}_{way}", cosine.numpy(), right)
             weight = self.weights.get(name, 1.0)
             score += weight * figures[f"{name}_{way}_mrr"]
@@ -111,22 +141,28 @@ class Validation:
         return {**figures, "score": score / total}
 
 
-def fit_balance(validation: Validation, heads: Heads, severities: tuple[float, ...] = (0.0,)) -> tuple[float, float]:
+def fit_balance(
+    validation: Validation,
+    heads: Heads,
+    severities: tuple[float, ...] = (0.0,),
+    change: Balance | None = None,
+) -> tuple[float, float]:
     """Fit the inverse temperatures of drawing and words on the validation tasks; every set counts by its weight.
 
     Args:
         validation: The tasks.
         heads: The trained heads.
         severities: Severities that count alike.
+        change: Factors by which a gate will change the scales of a query; None = none.
 
     Returns:
         Scale of the drawing and scale of the words, both > 0.
     """
     log_scale = torch.tensor([2.5, 2.5], requires_grad=True)
     parts = [
-        (validation.weights.get(name, 1.0), sketch.clone(), text.clone(), target)
+        (validation.weights.get(name, 1.0), *_scaled(found, change), found.target)
         for severity in severities
-        for name, (sketch, text, target) in validation.similarities(heads, severity).items()
+        for name, found in validation.similarities(heads, severity).items()
     ]
     optimiser = torch.optim.Adam([log_scale], lr=0.05)
     for _ in range(200):
@@ -137,6 +173,14 @@ def fit_balance(validation: Validation, heads: Heads, severities: tuple[float, .
         optimiser.step()
     sketch_scale, text_scale = log_scale.detach().exp().tolist()
     return float(sketch_scale), float(text_scale)
+
+
+def _scaled(found: Similarity, change: Balance | None) -> tuple[Tensor, Tensor]:
+    """Cosines of drawings and of words, times what the gate says."""
+    if change is None:
+        return found.sketch.clone(), found.text.clone()
+    factor = change(found.drawn, found.said).detach()
+    return factor[:, :1] * found.sketch, factor[:, 1:] * found.text
 
 
 def _texts_for(text_ids: tuple[int, ...], number: int) -> list[int]:
