@@ -300,6 +300,13 @@ def test_the_learning_rate_rises_and_falls() -> None:
     assert factors[-1] < 0.01
 
 
+@pytest.mark.parametrize("value", [np.zeros(2), np.float64(1.0), np.int64(1), {1, 2}])
+def test_what_could_not_be_read_again_is_refused_when_written(value: object, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"state\['stage'\]\[1\] is a"):
+        save_checkpoint(tmp_path / "x.ckpt", {"stage": [torch.ones(2), value]})
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_broken_checkpoint_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
     save_checkpoint(path, {"step": 3, "tensor": torch.ones(2)})
