@@ -17,12 +17,12 @@ torch = pytest.importorskip("torch")
 from stbir.strokes import Sketch  # noqa: E402
 from stbir.train.align import START_SCALE, AlignStage  # noqa: E402
 from stbir.train.align_recipe import AlignRecipe, BankSettings, StageSettings  # noqa: E402
-from stbir.train.align_run import photo_classes  # noqa: E402
 from stbir.train.bank import FeatureBank  # noqa: E402
 from stbir.train.category import MarginHead  # noqa: E402
 from stbir.train.corpus import Corpus  # noqa: E402
 from stbir.train.heads import PARTS, Heads, fresh_heads  # noqa: E402
 from stbir.train.loop import Schedule, run_stage  # noqa: E402
+from stbir.train.photo_classes import photo_classes, renewed_classes  # noqa: E402
 from stbir.train.recipe import find_recipe, parse_recipe, read_fields  # noqa: E402
 from stbir.train.sketches import Drawing, SketchSet, pack  # noqa: E402
 from stbir.train.towers import ImageTower, SketchTower, TextTower, Towers  # noqa: E402
@@ -107,7 +107,7 @@ def small(settings: StageSettings, num_steps: int = 60) -> StageSettings:
 def make_stage(bank: FeatureBank, heads: Heads, settings: StageSettings, scales: Any = None) -> AlignStage:
     rows, _ = learned_rows(bank, 0.0)
     triplets = Triplets(bank, rows, {})
-    classes = photo_classes(bank, triplets, settings.classes, 0)
+    classes = photo_classes(bank, triplets.categories, settings.classes, 0)
     spaces = ("both",) if heads.one_space else ("sketch", "text")
     kinds = {space: MarginHead(settings.classes.head, int(classes.max()) + 1, DIM) for space in spaces}
     scales = new_scales() if scales is None else scales
@@ -225,3 +225,34 @@ def test_the_feature_bank_gives_the_variant_that_was_asked_for(bank: FeatureBank
     assert np.allclose(found[1], np.asarray(bank.texts[1][4], np.float32))
     assert np.allclose(found[2], np.asarray(bank.texts[1][7], np.float32))
     assert not torch.equal(found[0], found[1])
+
+
+def test_classes_found_anew_keep_their_names_and_never_outgrow_the_head() -> None:
+    previous = np.asarray([0, 0, 0, 1, 1, 1, -1])
+    found = np.asarray([5, 5, 5, 2, 2, 7, 9])
+    assert renewed_classes(found, previous).tolist() == [0, 0, 0, 1, 1, -1, -1]
+
+
+def test_virtual_classes_are_those_of_the_data_and_are_renewed_in_time(bank: FeatureBank) -> None:
+    settings = small(recipe_of("stbir").stages[0])
+    settings = settings.model_copy(update={"classes": settings.classes.model_copy(update={"refresh_every": 3})})
+    stage = make_stage(bank, Heads(small_towers()), settings)
+    assert len(np.unique(stage.classes)) == 4
+    renewed = []
+    stage.renew_classes = lambda: renewed.append(stage.step)  # type: ignore[method-assign]
+    list(stage.batches(0, 7))
+    assert len(renewed) == 2
+
+
+def test_a_resumed_stage_goes_on_with_level_neighbours_and_classes(bank: FeatureBank) -> None:
+    settings = small(recipe_of("stbir").stages[0])
+    stage = make_stage(bank, Heads(small_towers()), settings)
+    stage.refresh()
+    stage.curriculum.level = 3
+    stage.classes = np.where(stage.classes == 0, -1, stage.classes)
+    other = make_stage(bank, Heads(small_towers()), settings)
+    other.load_state_dict(stage.state_dict())
+    assert other.curriculum.level == 3
+    assert (other.sampler.neighbours == stage.sampler.neighbours).all()
+    assert (other.classes == stage.classes).all()
+    assert (other.sampler.classes == stage.classes).all()

@@ -30,6 +30,7 @@ from stbir.train.heads import PARTS, Heads
 from stbir.train.losses import composed_loss, cosine_triplet, info_nce, own_negatives_nce, sigmoid_loss
 from stbir.train.memory import CrossBatchMemory
 from stbir.train.negatives import GroupSampler, Rows, Sameness
+from stbir.train.photo_classes import photo_classes, renewed_classes
 from stbir.train.triplets import Triplets
 from stbir.train.validation import Validation
 
@@ -108,12 +109,13 @@ class AlignStage:
         seed: int,
     ) -> None:
         self.name, self.settings, self.bank, self.triplets, self.heads = settings.name, settings, bank, triplets, heads
-        self.scales, self.classes, self.class_heads, self.validation = scales, classes, class_heads, validation
+        self.scales, self.class_heads, self.validation = scales, class_heads, validation
         self.seed = seed
         self.step = 0
-        inside = classes if settings.negatives.within == "virtual" else triplets.categories
         chance = triplets.chance(balanced=settings.class_balanced)
+        inside = triplets.categories
         self.sampler = GroupSampler(triplets.rows, chance, inside, settings.negatives, settings.batch_size, seed)
+        self._use_classes(classes)
         self.same = Sameness(bank.corpus.photos, settings.negatives.near_duplicate)
         self.curriculum = Curriculum(settings.curriculum, settings.schedule.num_steps)
         dims = {"drawing": heads.towers.sketch.head.map.out_features, "words": heads.towers.text.skip.out_features}
@@ -144,6 +146,9 @@ class AlignStage:
         for step in range(first_step, first_step + num_steps):
             if step % self.settings.negatives.refresh_every == 0:
                 self.refresh()
+            every = self.settings.classes.refresh_every
+            if every and step and step % every == 0:
+                self.renew_classes()
             rng = np.random.default_rng([self.seed, 11, step])
             yield self.items(step, self.sampler.batch(rng), rng)
 
@@ -198,13 +203,18 @@ class AlignStage:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed stage needs beside its modules."""
-        state = {"curriculum": self.curriculum.state_dict(), "neighbours": torch.from_numpy(self.sampler.neighbours)}
+        state: dict[str, Any] = {
+            "curriculum": self.curriculum.state_dict(),
+            "neighbours": torch.from_numpy(self.sampler.neighbours),
+            "classes": torch.from_numpy(self.classes),
+        }
         return state if self.memory is None else {**state, "memory": self.memory.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a checkpoint."""
         self.curriculum.load_state_dict(state["curriculum"])
         self.sampler.neighbours = state["neighbours"].numpy()
+        self._use_classes(state["classes"].numpy())
         if self.memory is not None:
             self.memory.load_state_dict(state["memory"])
 
@@ -212,9 +222,24 @@ class AlignStage:
 
     def refresh(self) -> None:
         """Search hard negatives by the present embeddings of the clean photos."""
-        for_sketch, for_text = self.validation.embed_photos(self.heads, np.arange(len(self.classes)))
-        both = for_sketch if self.heads.one_space else torch.cat([for_sketch, for_text], 1) / 2**0.5
-        self.sampler.refresh(both.numpy())
+        self.sampler.refresh(self._photo_rows())
+
+    def renew_classes(self) -> None:
+        """Find virtual classes anew by the present embeddings."""
+        settings = self.settings.classes
+        found = photo_classes(self.bank, self.triplets.categories, settings, self.seed, self._photo_rows())
+        self._use_classes(renewed_classes(found, self.classes))
+
+    def _photo_rows(self) -> NDArray[np.float32]:
+        """Every photo of the corpus in both spaces, one unit row each."""
+        for_sketch, for_text = self.validation.embed_photos(self.heads, np.arange(len(self.triplets.categories)))
+        rows: NDArray[np.float32] = _side_by_side(for_sketch, for_text).numpy()
+        return rows
+
+    def _use_classes(self, classes: Rows) -> None:
+        self.classes = classes
+        if self.settings.negatives.within == "virtual":
+            self.sampler.classes = classes
 
     def items(self, step: int, photos: Rows, rng: np.random.Generator) -> Items:
         """Choose a drawing, a text and the variants for photos."""

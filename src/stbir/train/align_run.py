@@ -7,9 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 import stbir
@@ -17,7 +15,7 @@ from stbir.model.bundle import MODEL_FILES, Bundle, Fusion, ModelInfo, Scale
 from stbir.train.align import START_SCALE, AlignStage
 from stbir.train.align_recipe import AlignRecipe, ClassSettings
 from stbir.train.bank import FeatureBank, build_bank
-from stbir.train.category import MarginHead, virtual_classes
+from stbir.train.category import MarginHead
 from stbir.train.checkpoint import load_checkpoint, save_checkpoint
 from stbir.train.corpus import Corpus
 from stbir.train.finish import export_checked, provenance, put_in_place
@@ -25,9 +23,10 @@ from stbir.train.gate import fit_gate
 from stbir.train.heads import PARTS, Heads, fresh_heads
 from stbir.train.loop import Schedule, run_stage
 from stbir.train.negatives import Rows
+from stbir.train.photo_classes import photo_classes
 from stbir.train.prepare import prepare_items
 from stbir.train.restore import restore_towers
-from stbir.train.run import RECIPE_FILE, check_same_run
+from stbir.train.run import RECIPE_FILE, check_same_run, open_or_explain
 from stbir.train.sources import weights_folder
 from stbir.train.triplets import Triplets, learned_rows
 from stbir.train.validation import Balance, Validation, fit_balance
@@ -58,8 +57,7 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
     (out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2))
     base = Bundle.load(None if recipe.base == "default" else recipe.base)
     towers = restore_towers(base)
-    with weights_folder(recipe.weights.root) as weights:
-        corpus = Corpus(prepare_items(recipe, weights))
+    corpus = Corpus(_prepare(recipe))
     bank = build_bank(corpus, base, towers, recipe.bank, corpus.folder)
     if recipe.heads == "fresh":
         fresh_heads(towers, recipe.seed, one_space=recipe.one_space)
@@ -80,6 +78,17 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
     return put_in_place(bundle, out / "bundle")
 
 
+def _prepare(recipe: AlignRecipe) -> Path:
+    """Prepare the corpus; pretrained weights are only needed for pseudo-drawings."""
+    for settings in recipe.data.sets:
+        if settings.name != "quickdraw-10k":
+            open_or_explain(settings.name)
+    if not any(settings.max_pseudo for settings in recipe.data.sets):
+        return prepare_items(recipe, None)
+    with weights_folder(recipe.weights.root) as weights:
+        return prepare_items(recipe, weights)
+
+
 def _train(
     recipe: AlignRecipe,
     bank: FeatureBank,
@@ -96,7 +105,7 @@ def _train(
     class_heads: dict[str, MarginHead] = {}
     for number, settings in enumerate(recipe.stages):
         triplets = Triplets(bank, rows, recipe.set_weights, undrawn=settings.undrawn)
-        classes = photo_classes(bank, triplets, settings.classes, recipe.seed)
+        classes = photo_classes(bank, triplets.categories, settings.classes, recipe.seed)
         if settings.classes.weight > 0 and not class_heads:
             class_heads = _class_heads(heads, settings.classes, int(classes.max()) + 1, recipe.seed)
         used = class_heads if settings.classes.weight > 0 else {}
@@ -114,51 +123,6 @@ def _train(
         save_checkpoint(done, {name: module.state_dict() for name, module in modules.items()})
     for part in PARTS:
         heads.by_part[part].eval()
-
-
-def photo_classes(bank: FeatureBank, triplets: Triplets, settings: ClassSettings, seed: int) -> Rows:
-    """The class of every photo of the corpus.
-
-    Args:
-        bank: Features to cluster by.
-        triplets: Categories of the photos.
-        settings: Categories, or virtual classes: labelled ones where the data have them, else clusters.
-        seed: Of the clustering.
-
-    Returns:
-        [N], -1 = none.
-    """
-    if settings.classes == "category":
-        return triplets.categories
-    photos = bank.corpus.photos
-    features = np.concatenate([_unit(bank.images[0]), _unit(_mean_texts(bank))], 1, dtype=np.float32) / np.float32(
-        2**0.5
-    )
-    clusters = virtual_classes(features, triplets.categories, seed=seed)
-    names: dict[str, int] = {}
-    found = np.full(len(photos), -1, np.int64)
-    for row, photo in enumerate(photos):
-        if photo.virtual_class is not None:
-            found[row] = names.setdefault(f"{photo.category}/{photo.virtual_class}", len(names))
-        elif clusters[row] >= 0:
-            found[row] = names.setdefault(f"#{clusters[row]}", len(names))
-    return found
-
-
-def _unit(features: NDArray[np.floating]) -> NDArray[np.float32]:
-    rows = np.asarray(features, np.float32)
-    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
-    return unit
-
-
-def _mean_texts(bank: FeatureBank) -> NDArray[np.float32]:
-    """The mean of each photo's text features; zero where nothing is said about it."""
-    texts = np.asarray(bank.texts[0], np.float32)
-    found = np.zeros((len(bank.corpus.photos), texts.shape[1]), np.float32)
-    for row, photo in enumerate(bank.corpus.photos):
-        if photo.text_ids:
-            found[row] = texts[list(photo.text_ids)].mean(0)
-    return found
 
 
 def _class_heads(heads: Heads, settings: ClassSettings, num_classes: int, seed: int) -> dict[str, MarginHead]:

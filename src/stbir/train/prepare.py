@@ -78,12 +78,12 @@ def prepare_corpus(recipe: Recipe, mobilenet: MobileNetV2, minilm: MiniLM, weigh
     return folder
 
 
-def prepare_items(recipe: CorpusRecipe, weights: Path) -> Path:
+def prepare_items(recipe: CorpusRecipe, weights: Path | None) -> Path:
     """Prepare what no tower is needed for: decoded photos, texts, drawings.
 
     Args:
         recipe: What to prepare.
-        weights: Folder of the pretrained weights; the edge detector of the pseudo-drawings lies there.
+        weights: Folder of the pretrained weights with the edge detector; None where no pseudo-drawings are wanted.
 
     Returns:
         The corpus' folder.
@@ -103,7 +103,8 @@ def prepare_items(recipe: CorpusRecipe, weights: Path) -> Path:
     corpus = Corpus(folder)
     place = {text: index for index, text in enumerate(corpus.texts)}
     categories = {name: place[name] for name in names}
-    _once(folder / "pseudo.npz", lambda path: trace_pseudo(folder, sources, weights / recipe.weights.pidinet, path))
+    detector = None if weights is None else weights / recipe.weights.pidinet
+    _once(folder / "pseudo.npz", lambda path: trace_pseudo(folder, sources, detector, path))
     _once(
         folder / "sketches.npz",
         lambda path: pack(list(all_drawings(recipe, sources, folder)), corpus, categories, path),

@@ -92,7 +92,7 @@ def check_same_run(recipe: CorpusRecipe, path: Path) -> None:
     """Refuse to go on with a run of another recipe; balance and licence only matter at its end."""
     if not path.is_file():
         return
-    fields = set(Recipe.model_fields) - {"balance", "licence"}
+    fields = set(type(recipe).model_fields) - {"balance", "licence"}
     earlier = json.loads(path.read_text())
     asked = recipe.model_dump(mode="json")
     changed = sorted(name for name in fields if earlier.get(name) != asked[name])
@@ -107,9 +107,9 @@ def _check_inputs(recipe: Recipe, weights: Path) -> None:
     """Open every data set and weight file once, so that what is missing is said before hours of training."""
     for settings in recipe.data.sets:
         if settings.name != "quickdraw-10k":
-            _open_or_explain(settings.name)
+            open_or_explain(settings.name)
     for asked in recipe.balance:
-        _open_or_explain(asked.name).in_split(asked.split, *asked.distractors)
+        open_or_explain(asked.name).in_split(asked.split, *asked.distractors)
     for name in (recipe.weights.mobilenet, recipe.weights.pidinet, recipe.weights.doodlenet):
         if not (weights / name).exists():
             raise ConfigError(
@@ -118,7 +118,7 @@ def _check_inputs(recipe: Recipe, weights: Path) -> None:
     minilm_directory()
 
 
-def _open_or_explain(name: str) -> Dataset:
+def open_or_explain(name: str) -> Dataset:
     try:
         return open_dataset(name)
     except DatasetError as error:
