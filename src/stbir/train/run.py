@@ -119,6 +119,7 @@ def _check_inputs(recipe: Recipe, weights: Path) -> None:
 
 
 def open_or_explain(name: str) -> Dataset:
+    """Open a data set; a missing one is named with what to do about it."""
     try:
         return open_dataset(name)
     except DatasetError as error:
