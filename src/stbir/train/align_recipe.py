@@ -190,6 +190,8 @@ class AlignRecipe(CorpusRecipe):
     Attributes:
         base: Bundle whose towers are aligned: a directory, or `default` for the shipped one.
         heads: `keep`: go on from the bundle's heads; `fresh`: draw new ones from the seed.
+        base_share: Share of the base's heads in the finished ones; what the base knew and the stages did not ask for
+            comes back (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Needs kept heads.
         one_space: Whether drawings and words are compared with the same row of a photo.
         bank: Spoiled variants that are kept.
         set_weights: How often photos of a data set are drawn, relative to their number; 1 where not named.
@@ -200,9 +202,18 @@ class AlignRecipe(CorpusRecipe):
 
     base: str = "default"
     heads: Literal["keep", "fresh"] = "fresh"
+    base_share: Share = 0.0
     one_space: bool = False
     bank: BankSettings = BankSettings()
     set_weights: dict[str, Weight] = Field(default_factory=dict)
     validation_weights: dict[str, Weight] = Field(default_factory=dict)
     stages: tuple[StageSettings, ...] = Field(min_length=1)
     fusion: FusionSettings = FusionSettings()
+
+    @model_validator(mode="after")
+    def _only_kept_heads_mix(self) -> AlignRecipe:
+        if self.base_share > 0 and (self.heads != "keep" or self.one_space):
+            raise ValueError(
+                "base_share needs heads = 'keep' and two spaces: other heads cannot be mixed with the base's"
+            )
+        return self

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import stbir
 from stbir.model.bundle import MODEL_FILES, Bundle, Fusion, ModelInfo, Scale
@@ -62,10 +63,12 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
     if recipe.heads == "fresh":
         fresh_heads(towers, recipe.seed, one_space=recipe.one_space)
     heads = Heads(towers)
+    before = {part: copy.deepcopy(heads.by_part[part].state_dict()) for part in PARTS}
     for_heads, for_gate = learned_rows(bank, recipe.fusion.gate_share)
     validation = Validation(bank, recipe.validation_weights)
     say(f"{len(for_heads):,} photos to learn from, validation on {', '.join(validation.tasks)}")
     _train(recipe, bank, for_heads, heads, validation, out, say)
+    mix_heads(heads, before, recipe.base_share)
     unseen = Triplets(bank, for_gate, recipe.set_weights)
     fusion, balance = _fuse(recipe, bank, heads, unseen, validation, say)
     minutes = (time.monotonic() - started) / 60
@@ -76,6 +79,21 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
     files = {name: bundle.read(name) for name in MODEL_FILES}
     bundle = Bundle.write(bundle.path, files, bundle.info.model_copy(update={"metrics": metrics}))
     return put_in_place(bundle, out / "bundle")
+
+
+def mix_heads(heads: Heads, before: Mapping[str, Mapping[str, Tensor]], share: float) -> None:
+    """Move the weights of the heads part of the way back to what they were.
+
+    Args:
+        heads: Changed in place.
+        before: Earlier weights of each part.
+        share: Of the earlier weights, in [0, 1].
+
+    Source: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, eq. 1.
+    """
+    for part, module in heads.by_part.items():
+        now = module.state_dict()
+        module.load_state_dict({name: torch.lerp(now[name], before[part][name], share) for name in now})
 
 
 def _prepare(recipe: AlignRecipe) -> Path:
