@@ -40,7 +40,7 @@ CORPUS_VERSION = 2
 def corpus_folder(recipe: CorpusRecipe) -> Path:
     """Where this recipe's corpus lies: a name that changes with the data settings, the sizes and the seed."""
     relevant = {
-        "data": recipe.data.model_dump(mode="json", exclude={"cache"}),
+        "data": recipe.data.model_dump(mode="json", exclude={"cache", "seed"}),
         "weights": recipe.weights.model_dump(mode="json"),
         "sizes": [
             recipe.model.image_px,
@@ -50,7 +50,7 @@ def corpus_folder(recipe: CorpusRecipe) -> Path:
             TEXT_STEM_LAYERS,
         ],
         "version": CORPUS_VERSION,
-        "seed": recipe.seed,
+        "seed": recipe.corpus_seed,
     }
     digest = hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
     return recipe.data.cache / digest[:12]
@@ -70,7 +70,7 @@ def prepare_corpus(recipe: Recipe, mobilenet: MobileNetV2, minilm: MiniLM, weigh
     """
     folder = prepare_items(recipe, weights)
     for view in range(recipe.data.num_views):
-        _once(folder / f"stem{view}.npy", partial(_run_stem, folder, mobilenet, view, recipe.seed))
+        _once(folder / f"stem{view}.npy", partial(_run_stem, folder, mobilenet, view, recipe.corpus_seed))
     texts = Corpus(folder).texts
     _once(folder / "text_hidden.npy", lambda path: _run_texts(folder, minilm, texts, recipe.model.max_tokens, path))
     doodlenet = weights / recipe.weights.doodlenet

@@ -52,11 +52,13 @@ class DataSettings(Settings):
         cache: Folder of the prepared corpus.
         sets: The data sets.
         num_views: Views of every photo; odd ones are mirrored, cropped and relit.
+        seed: Of the choice of photos and their views; None takes the recipe's, so that other seeds learn from others.
     """
 
     cache: Path = Path("runs/corpus")
     sets: tuple[SetSettings, ...]
     num_views: Positive = 2
+    seed: int | None = None
 
 
 class WeightSettings(Settings):
@@ -159,6 +161,11 @@ class CorpusRecipe(Settings):
     data: DataSettings
     weights: WeightSettings = WeightSettings()
     licence: str = "see provenance"
+
+    @property
+    def corpus_seed(self) -> int:
+        """Seed of the corpus."""
+        return self.seed if self.data.seed is None else self.data.seed
 
 
 class Recipe(CorpusRecipe):

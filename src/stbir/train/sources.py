@@ -76,7 +76,7 @@ def read_sources(recipe: CorpusRecipe) -> tuple[list[Source], list[str]]:
         if Path(settings.name).stem in _DRAWN_ONLY:
             continue
         dataset = open_dataset(settings.name)
-        rng = np.random.default_rng([recipe.seed, len(sources)])
+        rng = np.random.default_rng([recipe.corpus_seed, len(sources)])
         for row in dataset.rows:
             if row.image is None or rng.random() >= settings.share:
                 continue
