@@ -15,12 +15,13 @@ torch = pytest.importorskip("torch")
 
 
 from stbir.strokes import Sketch  # noqa: E402
-from stbir.train.align import START_SCALE, AlignStage  # noqa: E402
+from stbir.train.align import AlignStage  # noqa: E402
 from stbir.train.align_recipe import AlignRecipe, BankSettings, StageSettings  # noqa: E402
 from stbir.train.bank import FeatureBank  # noqa: E402
 from stbir.train.category import MarginHead  # noqa: E402
 from stbir.train.corpus import Corpus  # noqa: E402
 from stbir.train.heads import PARTS, Heads, fresh_heads  # noqa: E402
+from stbir.train.lessons import START_SCALE  # noqa: E402
 from stbir.train.loop import Schedule, run_stage  # noqa: E402
 from stbir.train.photo_classes import photo_classes, renewed_classes  # noqa: E402
 from stbir.train.recipe import find_recipe, parse_recipe, read_fields  # noqa: E402
@@ -203,7 +204,7 @@ def test_a_missing_part_is_masked_and_adds_nothing(bank: FeatureBank) -> None:
     stage = make_stage(bank, heads, small(recipe_of("stbir").stages[0]))
     batch = next(iter(stage.batches(0, 1)))
     object.__setattr__(batch, "missing", np.ones(len(batch.photos), np.int64))
-    stage.composed(batch, stage.embed(batch)).backward()
+    stage.lessons.composed(batch, stage.embed(batch)).backward()
     assert all(p.grad is None or p.grad.abs().sum() == 0 for p in heads.by_part["sketch"].parameters())
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in heads.by_part["text"].parameters())
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import stbir
 from stbir.model.bundle import MODEL_FILES, Bundle, Fusion, ModelInfo, Scale
-from stbir.train.align import START_SCALE, AlignStage
+from stbir.train.align import AlignStage
 from stbir.train.align_recipe import AlignRecipe, ClassSettings
 from stbir.train.bank import FeatureBank, build_bank
 from stbir.train.category import MarginHead
@@ -22,6 +22,7 @@ from stbir.train.corpus import Corpus
 from stbir.train.finish import export_checked, provenance, put_in_place
 from stbir.train.gate import fit_gate
 from stbir.train.heads import PARTS, Heads, fresh_heads
+from stbir.train.lessons import START_SCALE
 from stbir.train.loop import Schedule, run_stage
 from stbir.train.negatives import Rows
 from stbir.train.photo_classes import photo_classes
