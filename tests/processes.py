@@ -40,7 +40,7 @@ def run(script: Path, arguments: list[str], num_processes: int = 1) -> None:
     processes = start(script, arguments, num_processes)
     try:
         for process in processes:
-            _, errors = process.communicate(timeout=300)
+            _, errors = process.communicate(timeout=600)
             assert process.returncode == 0, errors
     finally:
         for process in processes:

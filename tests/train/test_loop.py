@@ -50,6 +50,15 @@ def test_the_best_weights_are_kept_and_logged(tmp_path: Path) -> None:
     assert stage.validate()["score"] == pytest.approx(best["score"])
 
 
+def test_a_stage_without_batches_is_named(tmp_path: Path) -> None:
+    class EmptyStage(LineStage):
+        def batches(self, first_step: int, num_steps: int) -> Iterator[torch.Tensor]:
+            return iter(list(super().batches(first_step, num_steps))[: max(0, 3 - first_step)])
+
+    with pytest.raises(ConfigError, match="stage line: no batch for step 3"):
+        run_stage(EmptyStage(), SCHEDULE, tmp_path, seed=1, say=silent)
+
+
 def test_a_diverged_run_stops_with_one_line(tmp_path: Path) -> None:
     stage = LineStage()
     stage.net[0].weight.data.fill_(float("nan"))
@@ -66,10 +75,10 @@ def lines_of(folder: Path, stage: str) -> list[dict[str, float]]:
 def test_a_run_killed_with_kill_9_and_resumed_equals_an_uninterrupted_one(tmp_path: Path) -> None:
     """Two kills, each at some moment of training, saving or validating; memory and level are part of the run."""
     script, whole, killed = Path(toy_stages.__file__), tmp_path / "whole", tmp_path / "killed"
-    for num_lines in (2, 5):
+    for num_lines in (1, 4):
         (process,) = processes.start(script, [str(killed), "0.02"])
         log = killed / "hooked.metrics.jsonl"
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not log.is_file() or len(log.read_text().splitlines()) < num_lines:
             assert process.poll() is None, process.communicate()[1]
             assert time.monotonic() < deadline
@@ -84,7 +93,7 @@ def test_a_run_killed_with_kill_9_and_resumed_equals_an_uninterrupted_one(tmp_pa
     expected, found = (torch.load(folder / "final0.pt", weights_only=True) for folder in (whole, killed))
     assert all(torch.equal(expected[name], found[name]) for name in expected)
     assert lines_of(killed, "hooked") == lines_of(whole, "hooked")
-    assert [line["step"] for line in lines_of(whole, "hooked")] == [*range(7, 60, 7), 60]
+    assert [line["step"] for line in lines_of(whole, "hooked")] == [*range(5, 32, 5), 32]
 
 
 def test_two_processes_train_like_one(tmp_path: Path) -> None:
@@ -103,8 +112,8 @@ def test_two_processes_train_like_one(tmp_path: Path) -> None:
 def test_a_resumed_run_keeps_memory_level_and_batches_made_ahead(tmp_path: Path) -> None:
     whole = HookedStage()
     run_stage(whole, LONG, tmp_path / "whole", seed=1, say=silent)
-    assert whole.level > 0.3
-    for stop in (10, 14, 33, None):
+    assert whole.level > 0.05
+    for stop in (7, 10, 18, None):
         part = HookedStage()
         run_stage(part, LONG, tmp_path / "parts", seed=1, say=silent, stop_after=stop)
     assert part.level == whole.level

@@ -158,10 +158,15 @@ class _Run:
             if isinstance(self.stage, HasOnValidation):
                 every = self.schedule.validate_every
                 end = min(last, (self.step // every + 1) * every)
-            for batch in self.stage.batches(self.step, end - self.step):
+            first = self.step
+            for batch in self.stage.batches(first, end - first):
                 yield batch
                 if self.is_over():
                     return
+            if self.step == first:
+                raise ConfigError(
+                    f"stage {self.stage.name}: no batch for step {first}; has the data set any rows left?"
+                )
 
     def learn(self, batch: Any) -> None:
         """One optimiser step."""
@@ -201,7 +206,8 @@ class _Run:
         self.num_worse = 0 if is_better else self.num_worse + 1
         self.best = figures if is_better else self.best
         if isinstance(self.stage, HasOnValidation):
-            self.stage.on_validation(dict(figures))
+            with torch.no_grad():
+                self.stage.on_validation(dict(figures))
         return figures
 
     def save(self) -> None:
@@ -261,7 +267,7 @@ class _Run:
                 self.stage.load_state_dict(state["stage"])
         except (KeyError, RuntimeError, ValueError) as error:
             raise ConfigError(
-                f"{self.path}: the checkpoint of another model or version ({str(error).splitlines()[0]}); "
+                f"{self.path}: the checkpoint of another model or version ({str(error).partition(chr(10))[0]}); "
                 "choose another --out, or begin anew with --fresh"
             ) from None
 

@@ -47,7 +47,10 @@ class HasOnValidation(Protocol):
     """A stage that reacts to its validation, such as an adaptive curriculum or renewed virtual classes."""
 
     def on_validation(self, figures: dict[str, float]) -> None:
-        """Called after each validation, in every process with the same figures. `batches` is then asked anew."""
+        """Called after each validation, in every process with the same figures; `batches` is asked anew afterwards.
+
+        Modules are in evaluation mode with the weights that train, not their average; no gradients are kept.
+        """
 
 
 @runtime_checkable
