@@ -201,7 +201,7 @@ def draw(spec: ObjectSpec, rng: np.random.Generator, *, haste: float | None = No
     Args:
         spec: The object; its colours, pattern and light do not show.
         rng: Source of chance; the same state gives the same drawing.
-        haste: 0 careful to 1 hasty; None for chance, mostly in between.
+        haste: 0 careful to 1 hasty; None for chance, careful rather than hasty.
 
     Returns:
         Strokes (x, y, t_ms) on a canvas of 400 x 400.
@@ -209,7 +209,7 @@ def draw(spec: ObjectSpec, rng: np.random.Generator, *, haste: float | None = No
     Raises:
         MissingExtraError: VTK is not installed.
     """
-    hand = Hand.of(float(rng.beta(1.6, 1.6)) if haste is None else haste).varied(rng)
+    hand = Hand.of(float(rng.beta(1.2, 1.8)) if haste is None else haste).varied(rng)
     parts = object_lines(_misremembered(spec, hand, rng), hand, rng)
     longest = max(length(line) for part in parts for line in part)
     shortest = min(hand.shortest, 0.5 * longest)

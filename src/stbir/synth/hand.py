@@ -90,7 +90,7 @@ _RANGES: dict[str, tuple[float, float, float]] = {
     "shift": (0.003, 0.008, 1.0),
     "wobble": (0.0011, 0.003, 1.0),
     "tolerance": (0.01, 0.016, 1.0),
-    "missing": (0.05, 0.95, 2.6),
+    "missing": (0.05, 0.85, 2.6),
     "lumped": (0.03, 0.8, 2.6),
     "most": (24.0, 3.0, 0.7),
     "single": (0.15, 1.0, 1.0),

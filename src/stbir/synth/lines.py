@@ -24,7 +24,8 @@ from stbir.tracing import trace_mask
 _BUFFER_PX = 256
 _NOTHING = -1
 _ROD_WIDTH = 0.035
-_SLENDER = 50.0
+_SLENDER = 50.0  # perimeter squared by area above which a narrow part becomes a stroke; 16 of a square
+_FEWEST_REGIONS = 2
 
 Labels = NDArray[np.int64]
 
@@ -124,14 +125,14 @@ def _simplified_regions(labels: Labels, hand: Hand) -> tuple[Labels, list[Array]
         around = np.array([sum(beside[int(number)].values()) for number in numbers])
         width = 2 * sizes / np.maximum(around, 1)
         is_spare = (width < hand.thinnest * span) | (sizes < hand.smallest * area)
-        if not is_spare.any() or len(numbers) == 1:
+        if not is_spare.any() or len(numbers) <= _FEWEST_REGIONS:
             break
         spare = np.flatnonzero(is_spare)
         number = int(numbers[spare[np.argmin(sizes[spare])]])
         own = labels == number
         others = {other: shared for other, shared in beside[number].items() if other != _NOTHING}
         free = beside[number].get(_NOTHING, 0)
-        slender = around[numbers == number][0] ** 2 / sizes[numbers == number][0]  # 16 of a square
+        slender = around[numbers == number][0] ** 2 / sizes[numbers == number][0]
         if free > 1.2 * sum(others.values()) and slender > _SLENDER:
             strokes += [np.asarray(line, float) for line in trace_mask(own) if len(line) > 2]
             labels[own] = _NOTHING
