@@ -27,14 +27,15 @@ from synth_measures import MEASURES, ORDER_MEASURES, Outline, distance, measures
 
 from stbir.datasets import Dataset, Row, open_dataset
 from stbir.strokes import Sketch, rasterize
-from stbir.synth import FAMILIES, PARTS, draw, plan_part, render
+from stbir.synth import FAMILIES, draw, plan_part, render
+from stbir.synth.dataset import spec_json
 from stbir.synth.drawing import true_outline
 from stbir.synth.spec import ObjectSpec
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "synth-realism.json"
 SEED = 960_001
-MOST = 240  # drawings of one set and part
+MOST = 48  # drawings of one set and part
 SHAPES_PER_KIND = 12
 LEVELS: dict[str, float | None] = {"careful": 0.1, "ordinary": 0.5, "hasty": 0.9, "mixture": None}
 PICTURE_PX = 224
@@ -125,17 +126,14 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=MOST, help="drawings of one set and part")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     options = parser.parse_args()
-    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        found = [
-            compared(name, part, options.most, pool)
-            for name, categories in SAME.items()
-            for part in PARTS
-            if part in {part for part, _ in categories.values()}
-        ]
-    result: dict[str, Any] = {"seed": SEED, "levels": LEVELS, "comparisons": found}
+    result: dict[str, Any] = {"seed": SEED, "most": options.most, "levels": LEVELS, "comparisons": []}
     if options.before:
         result["before"] = json.loads(options.before.read_text(encoding="utf-8"))["comparisons"]
-    options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
+        for name, categories in SAME.items():
+            for part in sorted({part for part, _ in categories.values()}):
+                result["comparisons"].append(compared(name, part, options.most, pool))
+                options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def compared(name: str, part: str, most: int, pool: ProcessPoolExecutor) -> dict[str, Any]:
@@ -144,12 +142,14 @@ def compared(name: str, part: str, most: int, pool: ProcessPoolExecutor) -> dict
     edges = Edges() if name == "sketchy-125" else None
     rows = real_rows(dataset, part, most)
     sketches = list(pool.map(partial(loaded, dataset), rows, chunksize=8))
-    outlines = [outline_of(dataset, row, edges) for row, _ in rows]
+    photos = {row.id: outline_of(dataset, row, edges) for row in {row.id: row for row, _ in rows}.values()}
+    outlines = [photos[row.id] for row, _ in rows]
     real = gathered(pool.map(measured, sketches, outlines, [not is_traced] * len(rows), chunksize=8))
     wanted = [SAME[name][row.category or ""][1] for row, _ in rows]
     specs = matching(part, wanted)
     names = tuple(MEASURES) + (() if is_traced else tuple(ORDER_MEASURES)) + (("offset",) if is_traced else ())
-    truths = [edges.of(render(spec, PICTURE_PX)) if edges else None for spec in specs] if edges else [None] * len(specs)
+    rendered = {spec_json(spec): edges.of(render(spec, PICTURE_PX)) for spec in specs} if edges else {}
+    truths = [rendered.get(spec_json(spec)) for spec in specs]
     entry: dict[str, Any] = {"set": name, "part": part, "drawings": len(rows), "traced": is_traced}
     half = np.random.default_rng(SEED).permutation(len(rows))
     entry["real"] = {each: {"quartiles": quartiles(real[each]), "halves": halves(real[each], half)} for each in names}

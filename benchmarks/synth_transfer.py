@@ -1,12 +1,11 @@
 """Are synthetic drawings worth training on? A drawing tower trained on them alone finds real photos by real drawings.
 
-3,000 objects of STBIR-Synth, no two of one shape, are rendered once. Towers of one make (MobileNetV2 of ImageNet, the
+Objects of STBIR-Synth, no two of one shape, are rendered once. Towers of one make (MobileNetV2 of ImageNet, the
 picture side frozen but for its head) are trained on the same photos with the same steps, on different drawings of them:
 
 - `synthetic`: drawings by today's hand; `synthetic, untuned`: by the hand as it was in the commit --untuned;
 - `edge map`: PiDiNet's edges of the rendered photo, as a picture;
-- `traced edges`: the same edges traced to strokes, as the training's pseudo-drawings;
-- `traced edges, noisy`: with the noise of a hand on top, as that training gives it.
+- `traced edges`: the same edges traced to strokes, with the noise of a hand on top: the training's pseudo-drawings.
 
 Then real drawings are searched for: sketchy-125 (test), all of it and the things that the renderer knows too, and
 chairv2-sketches. Everything rendered, traced and encoded is kept in --cache, so a second call goes on. Writes
@@ -59,12 +58,12 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "synth-transfer.json"
 UNTUNED = "59067b7cf376a5833039346e5292b7d28f18fecb"
 SEED = 970_001
-COUNTS = {"S": 800, "C": 800, "D": 1400}
+SHARES = {"S": 4, "C": 4, "D": 7}
 PHOTO_PX, PICTURE_PX, SKETCH_PX = 192, 160, 128
-NUM_VIEWS = 4
-ARMS = ("synthetic", "synthetic, untuned", "edge map", "traced edges", "traced edges, noisy")
+NUM_VIEWS = 2
+ARMS = ("synthetic", "synthetic, untuned", "edge map", "traced edges")
 PSEUDO_SEVERITY = 3.5
-DIM, BATCH, SCALE = 128, 96, 20.0
+DIM, BATCH, SCALE = 128, 64, 20.0
 BACKBONE_LR, HEAD_LR = 2e-4, 1e-3
 
 Ink = NDArray[np.uint8]
@@ -108,36 +107,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=RESULT, help="where to write the result")
     parser.add_argument("--cache", type=Path, default=ROOT / "runs" / "synth-transfer", help="what is made once")
+    parser.add_argument("--photos", type=int, default=1500, help="how many objects, a multiple of 15")
     parser.add_argument("--untuned", default=UNTUNED, help="commit of the earlier hand; empty to leave it out")
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each kind")
-    parser.add_argument("--steps", type=int, default=300, help="of each training")
+    parser.add_argument("--steps", type=int, default=240, help="of each training")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch, in each of the processes")
     parser.add_argument("--workers", type=int, default=2, help="processes")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    options.cache.mkdir(parents=True, exist_ok=True)
+    cache = options.cache / str(options.photos)
+    cache.mkdir(parents=True, exist_ok=True)
     arms = [arm for arm in ARMS if options.untuned or arm != "synthetic, untuned"]
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        prepare(options.cache, arms, options.untuned, pool)
+        prepare(cache, options.photos, arms, options.untuned, pool)
         jobs = [(arm, seed) for seed in range(options.seeds) for arm in arms]
-        run = partial(trained_and_measured, options.cache, options.steps, options.threads)
+        run = partial(trained_and_measured, cache, options.steps, options.threads)
         found = list(pool.map(run, *zip(*jobs, strict=True)))
     result = {
-        "photos": sum(COUNTS.values()),
+        "photos": options.photos,
         "drawings_per_photo": NUM_VIEWS,
         "steps": options.steps,
         "batch": BATCH,
         "seeds": options.seeds,
         "untuned_commit": options.untuned,
-        "tables": tables(options.cache, dict(zip(jobs, found, strict=True)), arms, options.seeds),
+        "tables": tables(cache, dict(zip(jobs, found, strict=True)), arms, options.seeds),
     }
     options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result["tables"], indent=1))
 
 
-def chosen() -> Iterator[PartItem]:
+def counts_of(num_photos: int) -> dict[str, int]:
+    """How many objects of each part."""
+    return {part: num_photos * share // sum(SHARES.values()) for part, share in SHARES.items()}
+
+
+def chosen(num_photos: int) -> Iterator[PartItem]:
     """The objects: one dress of every shape."""
-    for part, count in COUNTS.items():
+    for part, count in counts_of(num_photos).items():
         seen: set[str] = set()
         for item in plan_part(part, 4 * count + 64, SEED, shares=None):
             if item.shape_group not in seen and int(item.id[-1]) == item.number // 4 % 4:
@@ -147,22 +153,23 @@ def chosen() -> Iterator[PartItem]:
                     break
 
 
-def prepare(cache: Path, arms: list[str], untuned: str, pool: ProcessPoolExecutor) -> None:
+def prepare(cache: Path, num_photos: int, arms: list[str], untuned: str, pool: ProcessPoolExecutor) -> None:
     """Make what is missing: photos, drawings of every arm as ink, features of both."""
-    items = list(chosen())
-    photos = cache / "photo"
+    items = list(chosen(num_photos))
+    photos = cache.parent / "photo"
     photos.mkdir(exist_ok=True)
     list(pool.map(partial(render_photo, photos), items, chunksize=16))
     with weights_folder(WeightSettings().root) as weights:
-        edges = made(cache / "edges.npy", lambda: edge_maps(photos, items, weights / WeightSettings().pidinet))
+        checkpoint = weights / WeightSettings().pidinet
+
+        def edges() -> Ink:
+            return made(cache / "edges.npy", lambda: edge_maps(photos, items, checkpoint))
+
         inks = {
             "synthetic": lambda: all_inks(pool, drawn, items),
-            "synthetic, untuned": lambda: earlier_inks(cache, untuned, pool),
-            "edge map": lambda: np.stack([edge_ink(each) for each in edges]),
-            "traced edges": lambda: all_inks(pool, partial(traced, severity=0.0), list(enumerate(edges))),
-            "traced edges, noisy": lambda: all_inks(
-                pool, partial(traced, severity=PSEUDO_SEVERITY), list(enumerate(edges))
-            ),
+            "synthetic, untuned": lambda: earlier_inks(cache, num_photos, untuned, pool),
+            "edge map": lambda: np.stack([edge_ink(each) for each in edges()]),
+            "traced edges": lambda: all_inks(pool, traced, list(enumerate(edges()))),
         }
         network = load_mobilenet(weights / WeightSettings().mobilenet).eval()
         for arm in arms:
@@ -222,8 +229,8 @@ def drawn(item: PartItem) -> Ink:
     return np.stack([rasterize(jittered(sketch, view), SKETCH_PX) for view, sketch in enumerate(sketches)])
 
 
-def traced(edges: tuple[int, Ink], severity: float) -> Ink:
-    """Strokes along the edges of a photo, with a hand's noise or without."""
+def traced(edges: tuple[int, Ink]) -> Ink:
+    """Strokes along the edges of a photo, with the noise of a hand."""
     number, picture = edges
     lines = trace_edges(np.array(picture))
     if not lines:
@@ -231,7 +238,7 @@ def traced(edges: tuple[int, Ink], severity: float) -> Ink:
     views = []
     for view in range(NUM_VIEWS):
         rng = np.random.default_rng([SEED, number, view])
-        sketch = humanise(Sketch(tuple(lines)), rng, rng.uniform(0, severity)) if severity else Sketch(tuple(lines))
+        sketch = humanise(Sketch(tuple(lines)), rng, rng.uniform(0, PSEUDO_SEVERITY))
         views.append(rasterize(jittered(sketch, view), SKETCH_PX))
     return np.stack(views)
 
@@ -243,7 +250,7 @@ def jittered(sketch: Sketch, view: int) -> Sketch:
     return Sketch(tuple((stroke[:, :2] @ matrix.T).astype(np.float32) for stroke in sketch.strokes))
 
 
-JITTER = ((0.0, 1.0), (0.07, 1.08), (-0.07, 0.92), (0.04, 0.96))
+JITTER = ((0.07, 1.08), (-0.07, 0.92))  # for each view: turn in radians, stretch
 
 
 def edge_ink(edges: Ink) -> Ink:
@@ -261,7 +268,7 @@ def edge_ink(edges: Ink) -> Ink:
     return np.stack(views)
 
 
-def earlier_inks(cache: Path, commit: str, pool: ProcessPoolExecutor) -> Ink:
+def earlier_inks(cache: Path, num_photos: int, commit: str, pool: ProcessPoolExecutor) -> Ink:
     """Drawings by the code of an earlier commit, in a process of its own."""
     source = cache / f"source-{commit[:12]}"
     if not source.exists():
@@ -271,7 +278,7 @@ def earlier_inks(cache: Path, commit: str, pool: ProcessPoolExecutor) -> Ink:
     out = cache / "strokes-untuned.npz"
     if not out.exists():
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(source / "src"), str(ROOT / "benchmarks")])}
-        subprocess.run([sys.executable, "-c", _EARLIER, str(out)], env=environment, check=True)
+        subprocess.run([sys.executable, "-c", _EARLIER, str(out), json.dumps([counts_of(num_photos), SEED, NUM_VIEWS])], env=environment, check=True)
     with np.load(out) as packed:
         points, ends, counts = packed["points"], packed["ends"], packed["counts"]
     strokes = np.split(points, ends[:-1])
@@ -282,9 +289,9 @@ def earlier_inks(cache: Path, commit: str, pool: ProcessPoolExecutor) -> Ink:
 
 # runs with the earlier package and with this file's choice of objects, which never changed
 _EARLIER = """
-import sys, numpy as np
+import json, sys, numpy as np
 from stbir.synth import draw, plan_part
-COUNTS, SEED, VIEWS = {'S': 800, 'C': 800, 'D': 1400}, 970_001, 4
+COUNTS, SEED, VIEWS = json.loads(sys.argv[2])
 strokes, counts = [], []
 for part, count in COUNTS.items():
     seen = set()
