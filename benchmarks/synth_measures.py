@@ -172,8 +172,10 @@ def offset(sketch: Sketch, outline: Outline) -> float:
 
     simplex = np.concatenate([np.zeros((1, 4)), np.eye(4) * _FIRST_STEP])
     options = {"maxiter": 200, "xatol": 1e-3, "fatol": 1e-5}
-    ways = [minimize(distance, simplex[0], method="Nelder-Mead", options={**options, "initial_simplex": sign * simplex})
-            for sign in (1, -1)]
+    ways = [
+        minimize(distance, simplex[0], method="Nelder-Mead", options={**options, "initial_simplex": sign * simplex})
+        for sign in (1, -1)
+    ]
     return min(float(way.fun) for way in ways)
 
 

@@ -5,8 +5,9 @@ careful, ordinary and hasty ones, and the mixture that data sets get. Where the 
 synthetic ones are rasterised and traced alike. Offsets are measured against edges: QMUL's edge maps and, for Sketchy,
 PiDiNet's edges of the photo; for synthetic drawings against the object's own lines, or PiDiNet's edges of its picture.
 
-Writes benchmarks/results/synth-realism.json, a plot and sheets of real beside synthetic drawings under docs/images, and
-the tables of docs/synth.md. Needs the extras synth, train and report, and the data sets (STBIR_DATA).
+Writes benchmarks/results/synth-realism.json; synth-realism-before.json is what the same measured before the hand was
+tuned by it. `synth_tables.py` makes tables and a plot of both. Needs the extras synth and train, and the data sets
+(STBIR_DATA). With `--sheets DIR` only sheets of real drawings above synthetic ones are written, to look at.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from synth_measures import MEASURES, ORDER_MEASURES, Outline, distance, measures, offset, order_measures, quartiles
+from PIL import Image
 
 from stbir.datasets import Dataset, Row, open_dataset
 from stbir.strokes import Sketch, rasterize
@@ -31,11 +32,12 @@ from stbir.synth import FAMILIES, draw, plan_part, render
 from stbir.synth.dataset import spec_json
 from stbir.synth.drawing import true_outline
 from stbir.synth.spec import ObjectSpec
+from synth_measures import MEASURES, ORDER_MEASURES, Outline, distance, measures, offset, order_measures, quartiles
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "synth-realism.json"
 SEED = 960_001
-MOST = 48  # drawings of one set and part
+MOST = 240  # drawings of one set and part
 SHAPES_PER_KIND = 12
 LEVELS: dict[str, float | None] = {"careful": 0.1, "ordinary": 0.5, "hasty": 0.9, "mixture": None}
 PICTURE_PX = 224
@@ -122,18 +124,34 @@ def main() -> None:
     """Measure, and write the result, the plot, the sheets and the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=RESULT, help="where to write the result")
-    parser.add_argument("--before", type=Path, help="an earlier result, kept in the new one to show what changed")
     parser.add_argument("--most", type=int, default=MOST, help="drawings of one set and part")
     parser.add_argument("--workers", type=int, default=2, help="processes")
+    parser.add_argument("--sheets", type=Path, help="write sheets to this folder and measure nothing")
     options = parser.parse_args()
+    if options.sheets:
+        write_sheets(options.sheets)
+        return
     result: dict[str, Any] = {"seed": SEED, "most": options.most, "levels": LEVELS, "comparisons": []}
-    if options.before:
-        result["before"] = json.loads(options.before.read_text(encoding="utf-8"))["comparisons"]
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
         for name, categories in SAME.items():
             for part in sorted({part for part, _ in categories.values()}):
                 result["comparisons"].append(compared(name, part, options.most, pool))
                 options.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+def write_sheets(folder: Path, columns: int = 10, size_px: int = 112) -> None:
+    """For every set and part real drawings above synthetic ones of the same kinds: careful, ordinary, hasty."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, categories in SAME.items():
+        dataset = open_dataset(name)
+        for part in sorted({part for part, _ in categories.values()}):
+            rows = real_rows(dataset, part, columns)
+            specs = matching(part, [categories[row.category or ""][1] for row, _ in rows])
+            lines = [[loaded(dataset, row) for row in rows]]
+            for haste in list(LEVELS.values())[:3]:
+                lines.append([Job(spec, k, haste, name in AS_PICTURES, None).sketch() for k, spec in enumerate(specs)])
+            cells = [np.concatenate([rasterize(each, size_px, 1.6) for each in line], axis=1) for line in lines]
+            Image.fromarray(np.concatenate(cells)).save(folder / f"synth-beside-{name}-{part}.png", optimize=True)
 
 
 def compared(name: str, part: str, most: int, pool: ProcessPoolExecutor) -> dict[str, Any]:

@@ -33,7 +33,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from synth_realism import SAME
 from torch import Tensor
 
 from stbir.corrupt.strokes import humanise
@@ -53,6 +52,7 @@ from stbir.train.pseudo import trace_edges
 from stbir.train.recipe import WeightSettings
 from stbir.train.sources import weights_folder
 from stbir.train.towers import STEM_BLOCKS, ImageTower, SketchTower
+from synth_realism import SAME
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "synth-transfer.json"
@@ -263,7 +263,11 @@ def edge_ink(edges: Ink) -> Ink:
         shift = middle - back @ [middle, middle]
         coefficients = (*back[0], shift[0], *back[1], shift[1])
         views.append(
-            np.asarray(paper.transform(paper.size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR, fillcolor=255))
+            np.asarray(
+                paper.transform(
+                    paper.size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR, fillcolor=255
+                )
+            )
         )
     return np.stack(views)
 
@@ -278,7 +282,11 @@ def earlier_inks(cache: Path, num_photos: int, commit: str, pool: ProcessPoolExe
     out = cache / "strokes-untuned.npz"
     if not out.exists():
         environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(source / "src"), str(ROOT / "benchmarks")])}
-        subprocess.run([sys.executable, "-c", _EARLIER, str(out), json.dumps([counts_of(num_photos), SEED, NUM_VIEWS])], env=environment, check=True)
+        subprocess.run(
+            [sys.executable, "-c", _EARLIER, str(out), json.dumps([counts_of(num_photos), SEED, NUM_VIEWS])],
+            env=environment,
+            check=True,
+        )
     with np.load(out) as packed:
         points, ends, counts = packed["points"], packed["ends"], packed["counts"]
     strokes = np.split(points, ends[:-1])
@@ -345,14 +353,21 @@ def save_pictures(network: torch.nn.Module, pictures: Iterator[Image.Image], pat
 
 def load_pictures(path: Path) -> Pictures:
     """Read what `save_pictures` wrote."""
-    return Pictures(*(torch.from_numpy(np.load(path.with_name(f"{path.name}-{n}.npy"))) for n in ("stem", "last", "pooled")))
+    return Pictures(
+        *(torch.from_numpy(np.load(path.with_name(f"{path.name}-{n}.npy"))) for n in ("stem", "last", "pooled"))
+    )
 
 
 # set -> splits asked, splits searched
-TASKS = {"sketchy-125": (("test",), ("test", "gallery")), "chairv2-sketches": (("train", "val", "test"), ("train", "val", "test", "gallery"))}
+TASKS = {
+    "sketchy-125": (("test",), ("test", "gallery")),
+    "chairv2-sketches": (("train", "val", "test"), ("train", "val", "test", "gallery")),
+}
 
 
-def prepare_task(cache: Path, name: str, splits: tuple[Any, Any], network: torch.nn.Module, pool: ProcessPoolExecutor) -> None:
+def prepare_task(
+    cache: Path, name: str, splits: tuple[Any, Any], network: torch.nn.Module, pool: ProcessPoolExecutor
+) -> None:
     """Encode a real task's pictures, rasterise and encode its drawings."""
     print(name, flush=True)
     dataset = open_dataset(name)
@@ -400,7 +415,12 @@ def trained_and_measured(cache: Path, steps: int, threads: int, arm: str, seed: 
             queries = torch.cat([sketch_space(sketch, stems[block].float()) for block in blocks(len(stems))])
         found[name] = figures(queries.numpy(), gallery.numpy(), facts)
     path.write_text(json.dumps(found), encoding="utf-8")
-    print(arm, seed, {name: {m: round(float(np.mean(v)), 4) for m, v in each.items()} for name, each in found.items()}, flush=True)
+    print(
+        arm,
+        seed,
+        {name: {m: round(float(np.mean(v)), 4) for m, v in each.items()} for name, each in found.items()},
+        flush=True,
+    )
     return found
 
 
@@ -416,7 +436,9 @@ def trained(cache: Path, arm: str, steps: int, seed: int) -> tuple[ImageTower, S
     top = [*sketch.backbone.blocks[STEM_BLOCKS:].parameters(), *sketch.backbone.last.parameters()]
     heads = [*sketch.head.parameters(), *image.detail.parameters(), *image.shape_head.parameters()]
     rates = [BACKBONE_LR, HEAD_LR]
-    optimizer = torch.optim.AdamW([{"params": top, "lr": rates[0]}, {"params": heads, "lr": rates[1]}], weight_decay=0.02)
+    optimizer = torch.optim.AdamW(
+        [{"params": top, "lr": rates[0]}, {"params": heads, "lr": rates[1]}], weight_decay=0.02
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps, pct_start=0.1)
     for _ in range(steps):
         rows = rng.choice(len(stems), BATCH, replace=False)
@@ -441,7 +463,9 @@ def blocks(count: int) -> Iterator[Tensor]:
     yield from torch.arange(count).split(256)
 
 
-def figures(queries: NDArray[np.float32], gallery: NDArray[np.float32], facts: dict[str, Any]) -> dict[str, list[float]]:
+def figures(
+    queries: NDArray[np.float32], gallery: NDArray[np.float32], facts: dict[str, Any]
+) -> dict[str, list[float]]:
     """Per query: hit at 1 and at 10, and average precision by category."""
     ranks = ranks_of_targets(queries, gallery, np.array(facts["targets"]))
     kinds, asked = np.array(facts["gallery"]), np.array(facts["asked"])
@@ -464,12 +488,18 @@ def tables(cache: Path, found: dict[tuple[str, int], Any], arms: list[str], seed
         known = set(SAME.get(name, {}))
         kept = np.array([not known_only or kind in known for kind in facts["asked"]])
         ids = np.array(facts["ids"])[kept]
-        table: dict[str, Any] = {"title": title, "queries": int(kept.sum()), "pictures": len(facts["gallery"]), "rows": {}}
+        table: dict[str, Any] = {
+            "title": title,
+            "queries": int(kept.sum()),
+            "pictures": len(facts["gallery"]),
+            "rows": {},
+        }
         for arm in arms:
             row: dict[str, Any] = {}
             for metric in ("acc@1", "acc@10", "map"):
                 own, first = (
-                    np.array([found[each, seed][name][metric] for seed in range(seeds)])[:, kept] for each in (arm, arms[0])
+                    np.array([found[each, seed][name][metric] for seed in range(seeds)])[:, kept]
+                    for each in (arm, arms[0])
                 )
                 interval = bootstrap_interval(own.mean(axis=0), ids)
                 row[metric] = {"value": interval.value, "low": interval.low, "high": interval.high}

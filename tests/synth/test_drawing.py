@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from stbir.synth import draw, sample_spec
-from stbir.synth.contours import joined, length, part_borders, resampled, simplified, smoothed
-from stbir.synth.contours import sides
+from stbir.synth.contours import joined, length, part_borders, resampled, sides, simplified, smoothed
 from stbir.synth.drawing import CANVAS_PX, true_outline
 from stbir.synth.hand import LEVELS, Hand
 from stbir.synth.lines import object_lines

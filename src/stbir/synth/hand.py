@@ -75,7 +75,9 @@ class Hand:
     def varied(self, rng: np.random.Generator) -> Hand:
         """Somebody else of the same haste."""
         differs = np.exp(rng.normal(0, _DIFFER, len(fields(self))))
-        values = {each.name: getattr(self, each.name) * float(by) for each, by in zip(fields(self), differs, strict=True)}
+        values = {
+            each.name: getattr(self, each.name) * float(by) for each, by in zip(fields(self), differs, strict=True)
+        }
         return Hand(**{name: min(1.0, value) if name in _SHARES else value for name, value in values.items()})
 
 

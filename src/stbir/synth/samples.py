@@ -63,9 +63,7 @@ def build_samples(out: str | os.PathLike[str], *, progress: Progress | None = No
                 if not (root / name).exists():
                     write_drawing(root / name, item.spec, 0, haste=0.05 + 0.1 * (len(queries) % 5))
                 row["sketches"] = [name]
-                queries.append(
-                    {"name": item.id, "sketch": name, "text": asked[item.id].words, "target": row["image"]}
-                )
+                queries.append({"name": item.id, "sketch": name, "text": asked[item.id].words, "target": row["image"]})
             rows.append(row)
             if progress:
                 progress(number + 1, len(items))
@@ -105,7 +103,9 @@ def sample_queries(items: Sequence[PartItem]) -> dict[str, Text]:
         first = (5 * block + 3) % _PER_BLOCK
         wanted = _WRITERS[block % len(_WRITERS)]
         for item in [*own[first:], *own[:first]]:
-            texts = sorted(part_texts(item), key=lambda text, wanted=wanted: (text.style != wanted, text.style != "short"))
+            texts = sorted(
+                part_texts(item), key=lambda text, wanted=wanted: (text.style != wanted, text.style != "short")
+            )
             twins = [facts[other.id] for other in own if other.shape_group == item.shape_group]
             needs_both = [
                 text
