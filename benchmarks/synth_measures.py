@@ -8,6 +8,7 @@ are simplified with the same tolerance, so that neither the sampling of a tablet
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -115,7 +116,7 @@ def order_measures(sketch: Sketch) -> dict[str, float] | None:
     order = np.arange(len(strokes))
     steps = np.concatenate([np.diff(stroke, axis=0) for stroke in strokes])
     size = np.abs(steps).sum(axis=0)
-    air = [np.linalg.norm(b[0] - a[-1]) for a, b in zip(strokes, strokes[1:], strict=False)]
+    air = [np.linalg.norm(b[0] - a[-1]) for a, b in pairwise(strokes)]
     return {
         "long first": float(spearmanr(order, [length(stroke) for stroke in strokes]).statistic),
         "top first": float(spearmanr(order, [evenly(stroke)[:, 1].mean() for stroke in strokes]).statistic),

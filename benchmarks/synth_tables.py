@@ -101,7 +101,8 @@ def distances(comparisons: list[dict[str, Any]], name: str, level: str) -> dict[
     }
 
 
-SUMMARY = """Measured against real drawings of the same things (`python benchmarks/synth_realism.py`): Wasserstein distance in
+SUMMARY = """\
+Measured against real drawings of the same things (`python benchmarks/synth_realism.py`): Wasserstein distance in
 standard deviations of the real drawings, mean over the parts, for the level of haste that is nearest to the set; before
 the hand was tuned by these figures, and since. Quartiles of every set, part and level, and what the measures are:
 [synth-realism.md](synth-realism.md).
@@ -158,7 +159,8 @@ def plot(realism: dict[str, Any]) -> str:
     return _svg("synth-realism", (9.4, 4.2), draw)
 
 
-TRANSFER = """Drawing towers of one make, trained with the same steps on the same {photos:,} rendered photos, but on different
+TRANSFER = """\
+Drawing towers of one make, trained with the same steps on the same {photos:,} rendered photos, but on different
 drawings of them, search real photos by real drawings (`python benchmarks/synth_transfer.py`,
 [synth-transfer.json](../benchmarks/results/synth-transfer.json)): means of {seeds} trainings, 95 % intervals by photo,
 ties against the system. They have seen nothing but rendered pictures: the figures compare drawings, not products.

@@ -1,8 +1,8 @@
 """Drawings of an object as people scribble them, from the object's own lines.
 
 The lines are those of a wrongly remembered object seen from a slightly other side (`stbir.synth.lines`). Then a hand
-draws them, part by part: strokes break at corners and run on, wobble, overshoot, leave gaps, are drawn twice; most go to
-the right and down. The pen's speed and its pauses are in the time stamps.
+draws them, part by part: strokes break at corners and run on, wobble, overshoot, leave gaps, are drawn twice; most go
+to the right and down. The pen's speed and its pauses are in the time stamps.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def build_samples(out: str | os.PathLike[str], *, progress: Progress | None = No
 
 
 def _sample_row(item: PartItem, job: Job) -> dict[str, Any]:
-    """The row of a part's manifest without shape numbers and with the texts of the queries' writers: it is to be small."""
+    """The row of a part's manifest, kept small: no shape numbers, texts of the queries' writers only."""
     row = part_row(item, job)
     facts = row["attributes"]
     kept = [place for place, states in enumerate(facts["states"]) if states["style"] in _KEPT]
