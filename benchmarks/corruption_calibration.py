@@ -313,14 +313,14 @@ def table(result: dict[str, Any], modality: str, last: str, cell: Callable[[dict
 
 def draw_sheets() -> None:
     """Each noise by severity on sample drawings and on a sample photo."""
-    shoe = Sketch.load(ROOT / "samples" / "drawings" / "shoe-0016-03.json")
-    lamp = Sketch.load(ROOT / "samples" / "drawings" / "lamp-0013-10.json")
+    shoe = Sketch.load(ROOT / "samples" / "drawings" / "s-shoe-00002-31.json")
+    lamp = Sketch.load(ROOT / "samples" / "drawings" / "d-lamp-00001-13.json")
     sketch_noises = [each for each in CORRUPTIONS.values() if each.modality == "sketch" and each.name != "no-sketch"]
     drawings = contact_sheet(sketch_noises, lambda noise, severity: drawn_pair(noise, severity, (shoe, lamp)))
     drawings.quantize(8).save(IMAGES / "corruptions-sketch.png", optimize=True)
     photos = [
         np.asarray(load_picture(ROOT / "samples" / "gallery" / name))
-        for name in ("bag-0004-11.jpg", "shoe-0016-03.jpg")
+        for name in ("d-bag-00002-30.jpg", "s-shoe-00002-31.jpg")
     ]
     image_noises = [each for each in CORRUPTIONS.values() if each.modality == "image"]
     pictures = contact_sheet(image_noises, lambda noise, severity: photo_pair(noise, severity, photos))

@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from visitor import Visitor, sample_drawing, start_chromium  # found by the line above
 
 RESULT = ROOT / "benchmarks" / "results" / "page_latency.json"
-WORDS = "pink fabric chair"
+WORDS = "orange painted desk lamp"
 HOLD_MS = 500
 NUM_WARM_UP = 2
 

@@ -1,6 +1,6 @@
 """The first five families: pictures, drawings and words stay as they are, byte by byte, whatever is added beside them.
 
-The sample gallery, the benchmarks and the shipped model's training rest on them.
+The shipped model's training rests on their pictures and words; their drawings are by the hand of today (`HAND` 2).
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import numpy as np
 import pytest
 
 from stbir.synth import attributes, describe, draw, render
-from stbir.synth.dataset import SAMPLE_COUNT, SAMPLE_SEED, plan
+from stbir.synth.dataset import plan
 from stbir.synth.objects import FAMILIES, FIRST_FAMILIES
 from stbir.synth.wording import short_text
 
 MEASURED_WITH = {"numpy": "2.4.6", "vtk": "9.7.2"}
 # item -> hashes of its picture at 96 px, its drawing, and its spec with its words
 GOLDEN = {
-    "chair-0000-13": ("6ab44820421fcb58", "e5add46a32b4cf46", "03a1a5eb137b6555"),
-    "chair-0003-30": ("603d85244d55610c", "257c1502ccfe8ba2", "7d035419ba2f5698"),
-    "chair-0007-01": ("278d1356e10ad1c0", "0ae5b7a954042d56", "7666f36369be8b6a"),
-    "shoe-0000-13": ("cb829021cf03ba9d", "b81563e37aa7f5ea", "b31a149892959a8d"),
-    "shoe-0003-30": ("4d40d8513297ba29", "e718f186534b57ba", "2c92112c4f40c358"),
-    "shoe-0007-01": ("4452b0d74d77e65d", "ba9221b4dc7de555", "f63385f806b4a148"),
-    "mug-0000-13": ("ca18a94e6fa19cb3", "b7a584bdc65018ee", "9f2b3dabe82f5a59"),
-    "mug-0003-30": ("9fe94ff6f8f70c11", "c2f7f6dde6fa344d", "03154c5cd30f7cfd"),
-    "mug-0007-01": ("6429a4abbbf03b3b", "298448afef2ec00e", "4bb6b329320c370e"),
-    "lamp-0000-13": ("0906f6a38f79c52f", "f36f8f7d79008d49", "f46db64cdc979034"),
-    "lamp-0003-30": ("6a21ae76f26968a0", "4b62b2d9510e5663", "0d4cb8652e7e85e3"),
-    "lamp-0007-01": ("dc178cb8352ee44b", "08a5bbfd4920cc20", "7c31790cf1b86a6f"),
-    "bag-0000-13": ("41e849e7506f67a4", "3ca6f8bed1d57090", "8da441ddc1bb5f2c"),
-    "bag-0003-30": ("bbe6921281b38656", "2b33f9984714bad5", "eccb7e0b75eefa92"),
-    "bag-0007-01": ("1a25f01f574696ed", "981ff5e04c11fc22", "215e16de975deacf"),
+    "chair-0000-13": ("6ab44820421fcb58", "5bce8dbb42863ee1", "03a1a5eb137b6555"),
+    "chair-0003-30": ("603d85244d55610c", "1f99e70ca8f31b37", "7d035419ba2f5698"),
+    "chair-0007-01": ("278d1356e10ad1c0", "35f62c3660a70ea9", "7666f36369be8b6a"),
+    "shoe-0000-13": ("cb829021cf03ba9d", "5e632865654c4bc1", "b31a149892959a8d"),
+    "shoe-0003-30": ("4d40d8513297ba29", "f8c0e765dc93655f", "2c92112c4f40c358"),
+    "shoe-0007-01": ("4452b0d74d77e65d", "8e2a4e082334b720", "f63385f806b4a148"),
+    "mug-0000-13": ("ca18a94e6fa19cb3", "4f9bb9dcf89aaddd", "9f2b3dabe82f5a59"),
+    "mug-0003-30": ("9fe94ff6f8f70c11", "2bbbed015c5768cb", "03154c5cd30f7cfd"),
+    "mug-0007-01": ("6429a4abbbf03b3b", "65df03da8e0ef4ee", "4bb6b329320c370e"),
+    "lamp-0000-13": ("0906f6a38f79c52f", "27569bb3bf12dbfd", "f46db64cdc979034"),
+    "lamp-0003-30": ("6a21ae76f26968a0", "670559f98d3dc6af", "0d4cb8652e7e85e3"),
+    "lamp-0007-01": ("dc178cb8352ee44b", "af778617d758ddfd", "7c31790cf1b86a6f"),
+    "bag-0000-13": ("41e849e7506f67a4", "57a795c68ca190af", "8da441ddc1bb5f2c"),
+    "bag-0003-30": ("bbe6921281b38656", "cd71552f25273966", "eccb7e0b75eefa92"),
+    "bag-0007-01": ("1a25f01f574696ed", "bb05da4e01da2478", "215e16de975deacf"),
 }
 
 
@@ -66,8 +66,8 @@ def test_specs_and_words(family):
         assert digest(json.dumps(everything).encode()) == GOLDEN[item.id][2], item.id
 
 
-def test_the_plan_of_the_sample_gallery():
-    lines = "\n".join(item.id + spec_line(item.spec) for item in plan(SAMPLE_COUNT, SAMPLE_SEED))
+def test_the_plan_of_many():
+    lines = "\n".join(item.id + spec_line(item.spec) for item in plan(640, 20_496))
     assert digest(lines.encode()) == "35d9b4114e4aa580"
 
 

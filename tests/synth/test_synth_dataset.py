@@ -12,7 +12,8 @@ from stbir.cli.synth import synth
 from stbir.datasets import open_dataset
 from stbir.errors import ConfigError, DatasetError
 from stbir.synth import build_dataset, build_part
-from stbir.synth.dataset import SAMPLE_SEED, plan
+from stbir.synth.dataset import plan
+from stbir.synth.samples import SAMPLE_SEED
 from stbir.synth.wording import short_text
 
 

@@ -160,7 +160,7 @@ def samples(out: Path) -> None:
     """Write the sample gallery that the repository ships; files already there are kept."""
     from tqdm import tqdm
 
-    from stbir.synth.dataset import build_samples
+    from stbir.synth.samples import build_samples
 
     with tqdm(unit="object", desc="samples") as bar:
         manifest = build_samples(out, progress=_shown_on(bar))

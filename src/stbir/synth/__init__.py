@@ -8,11 +8,12 @@ words. `sample_spec` and `sample_block` choose specs by chance, `build_part` wri
 
 from stbir.synth.captions import Text, write_texts
 from stbir.synth.ceilings import Ceiling, ceilings
-from stbir.synth.dataset import build_dataset, build_part, build_samples
+from stbir.synth.dataset import build_dataset, build_part
 from stbir.synth.drawing import draw
 from stbir.synth.objects import FAMILIES, KINDS
 from stbir.synth.parts import PARTS, plan_part
 from stbir.synth.render import render
+from stbir.synth.samples import build_samples
 from stbir.synth.sampling import sample_block, sample_spec
 from stbir.synth.spec import Background, Light, ObjectSpec, View
 from stbir.synth.wording import attributes, describe

@@ -57,6 +57,17 @@ def part_borders(labels: NDArray[np.int64]) -> list[Array]:
     return lines
 
 
+def sides(line: Array, labels: NDArray[np.int64]) -> tuple[int, int]:
+    """The labels [H, W] on both sides of a line of `part_borders`."""
+    padded = np.pad(labels, 1, constant_values=-1)
+    (x0, y0), (x1, y1) = line[:2].astype(int).tolist()
+    if y0 == y1:
+        column = min(x0, x1) + 1
+        return int(padded[y0, column]), int(padded[y0 + 1, column])
+    row = min(y0, y1) + 1
+    return int(padded[row, x0]), int(padded[row, x0 + 1])
+
+
 def smoothed(line: Array, sigma: float) -> Array:
     """The line [N, 2] with its staircase averaged out; open ends stay in place, closed lines stay closed."""
     if len(line) < 4:

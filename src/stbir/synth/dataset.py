@@ -1,4 +1,4 @@
-"""Writing pictures, drawings and words to a folder: data sets of any size, and the sample gallery of the repository.
+"""Writing pictures, drawings and words to a folder: data sets of any size.
 
 Objects come in blocks of twins (`stbir.synth.sampling.sample_block`). A block depends on (seed, block number) only, so
 an interrupted run goes on where it stopped, and data sets with different seeds share no shape.
@@ -21,12 +21,10 @@ from stbir.synth.parts import DRESSES_PER_BLOCK, SHAPES_PER_BLOCK, PartItem, pla
 from stbir.synth.rows import first_row, part_row
 from stbir.synth.sampling import sample_block
 from stbir.synth.spec import ObjectSpec
-from stbir.synth.wording import short_text
-from stbir.synth.writing import Job, Progress, write_all, write_drawing, write_files, write_lines, write_text
+from stbir.synth.writing import Job, Progress, write_all, write_lines, write_text
 
-SAMPLE_SEED = 20_496  # under this seed all kinds appear among the first 640; never train on it
-SAMPLE_COUNT = 640
-RENDERER = 1  # raised when pictures or drawings of the parts change, so that no folder mixes two kinds
+RENDERER = 1  # raised when pictures of the parts change, so that no folder mixes two kinds
+HAND = 2  # raised when drawings change; the pictures of an earlier hand stay as they are
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ def build_dataset(
         MissingExtraError: VTK is not installed.
     """
     job = _checked_job(out, count, size_px, quality, drawings_per_object, num_workers)
-    settings = {"seed": seed, "size_px": size_px, "families": list(families), "quality": quality}
+    settings = {"seed": seed, "size_px": size_px, "families": list(families), "quality": quality, "hand": HAND}
     items = list(plan(count, seed, families))
     return _build(job, items, settings, num_workers, progress, [first_row(item, job) for item in items])
 
@@ -154,7 +152,7 @@ def build_part(
     """
     job = _checked_job(out, count, size_px, quality, drawings_per_object, num_workers)
     items = list(plan_part(part, count, seed, shares=shares, unseen=unseen))
-    settings = {"part": part, "seed": seed, "size_px": size_px, "quality": quality, "renderer": RENDERER}
+    settings = {"part": part, "seed": seed, "size_px": size_px, "quality": quality, "renderer": RENDERER, "hand": HAND}
     settings |= {"splits": list(shares or ()), "unseen": None if unseen is None else sorted(unseen)}
     return _build(job, items, settings, num_workers, progress, [part_row(item, job) for item in items])
 
@@ -208,54 +206,3 @@ def _check_settings(root: Path, settings: dict[str, Any]) -> None:
 def spec_json(spec: ObjectSpec) -> str:
     """A spec as one line of JSON, to keep or compare."""
     return json.dumps(asdict(spec), sort_keys=True)
-
-
-def build_samples(out: str | os.PathLike[str], *, size_px: int = 208, progress: Progress | None = None) -> Path:
-    """Write the repository's sample gallery: `gallery/*.jpg`, `drawings/*.json`, `manifest.jsonl`, `queries.jsonl`.
-
-    Args:
-        out: Folder; made if missing. Files already there are kept.
-        size_px: Width and height of the pictures.
-        progress: Called with (objects done, objects in all).
-
-    Returns:
-        The manifest's path.
-
-    Raises:
-        DatasetError: The folder cannot be written.
-        MissingExtraError: VTK is not installed.
-    """
-    root = Path(out)
-    job = Job(root, "gallery", size_px, 86, 0)
-    rows, queries = [], []
-    try:
-        (root / "gallery").mkdir(parents=True, exist_ok=True)
-        (root / "drawings").mkdir(exist_ok=True)
-        for item in plan(SAMPLE_COUNT, SAMPLE_SEED):
-            write_files(job, item)
-            row = first_row(item, job)
-            if _is_queried(item):
-                name = f"drawings/{item.id}.json"
-                if not (root / name).exists():
-                    write_drawing(root / name, item.spec, 0, haste=0.15 + 0.1 * (item.number % 5))
-                row["sketches"] = [name]
-                text = short_text(item.spec)
-                queries.append({"name": item.id, "sketch": name, "text": text, "target": row["image"]})
-            rows.append(row)
-            if progress:
-                progress(item.number + 1, SAMPLE_COUNT)
-        write_lines(root / "manifest.jsonl", rows)
-        write_lines(root / "queries.jsonl", queries)
-    except OSError as error:
-        raise DatasetError(
-            f"cannot write the samples {root}: {error.strerror or error}; free space or choose another folder"
-        ) from error
-    return root / "manifest.jsonl"
-
-
-def _is_queried(item: Item) -> bool:
-    """One picture of each block, at changing places of its grid."""
-    block = item.number // (SHAPES_PER_BLOCK * DRESSES_PER_BLOCK)
-    return item.number % (SHAPES_PER_BLOCK * DRESSES_PER_BLOCK) == (5 * block + 3) % (
-        SHAPES_PER_BLOCK * DRESSES_PER_BLOCK
-    )

@@ -1,70 +1,32 @@
 """Drawings of an object as people scribble them, from the object's own lines.
 
-The lines are those of a slightly wrong object seen from a slightly other side; thin parts may become single strokes,
-small parts may be missing. Then a hand draws them: strokes break at corners and run on, wobble, overshoot, leave gaps,
-are drawn twice. The order is big lines first, with the pen's speed and pauses as time stamps.
+The lines are those of a wrongly remembered object seen from a slightly other side (`stbir.synth.lines`). Then a hand
+draws them, part by part: strokes break at corners and run on, wobble, overshoot, leave gaps, are drawn twice; most go
+to the right and down. The pen's speed and its pauses are in the time stamps.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 
 from stbir.strokes import Sketch
-from stbir.synth.camera import Camera
-from stbir.synth.contours import joined, length, part_borders, resampled, simplified, smoothed
+from stbir.synth.contours import length, resampled, simplified
+from stbir.synth.hand import Hand
+from stbir.synth.lines import object_lines
 from stbir.synth.mesh import Array, curve
 from stbir.synth.objects import KINDS
-from stbir.synth.raster import pixel_weights, visible_faces
-from stbir.synth.render import Geometry, geometry
+from stbir.synth.render import geometry
 from stbir.synth.spec import ObjectSpec, View
 
 CANVAS_PX = 400
-_BUFFER_PX = 256
-
-
-@dataclass(frozen=True)
-class Hand:
-    """How somebody draws; every number grows with haste.
-
-    Attributes:
-        wrong_shape: Error of the shape numbers, share of their range.
-        wrong_view_deg: Error of the viewpoint.
-        warp: Bending of the whole drawing, share of its size.
-        stretch: Error of the proportions.
-        shift: Misplacement of single strokes.
-        wobble: Unsteadiness along a stroke.
-        tolerance: Detail that is lost.
-        missing: Chance that a small part is left out.
-        single: Chance that a thin part becomes one stroke.
-        breaks: Chance that a stroke ends at a corner.
-        overshoot: Chance that a stroke runs on or stops short.
-        doubled: Chance that a stroke is drawn twice.
-        shortest: Lines below this share of the drawing are left out.
-    """
-
-    wrong_shape: float
-    wrong_view_deg: float
-    warp: float
-    stretch: float
-    shift: float
-    wobble: float
-    tolerance: float
-    missing: float
-    single: float
-    breaks: float
-    overshoot: float
-    doubled: float
-    shortest: float
-
-    @classmethod
-    def of(cls, haste: float) -> Hand:
-        """A hand between careful (0) and hasty (1)."""
-        careful = np.array([0.02, 3.0, 0.006, 0.02, 0.003, 0.0016, 0.006, 0.1, 0.1, 0.5, 0.25, 0.05, 0.02])
-        hasty = np.array([0.08, 9.0, 0.018, 0.065, 0.01, 0.0045, 0.018, 0.7, 0.85, 0.7, 0.55, 0.15, 0.06])
-        return cls(*(careful + haste * (hasty - careful)).tolist())
+_FORWARD = 0.9  # share of strokes that go to the right or down
+_FROM_ABOVE_DEG = 40.0  # what lies flat stays drawn from above
+_LOWEST_DEG = 2.0
+_BROAD = 1.3
+_REACH = (1.2, 4.0)  # how long a stroke gets before the hand lifts
 
 
 def _misremembered(spec: ObjectSpec, hand: Hand, rng: np.random.Generator) -> ObjectSpec:
@@ -72,74 +34,22 @@ def _misremembered(spec: ObjectSpec, hand: Hand, rng: np.random.Generator) -> Ob
     for name, parameter in KINDS[spec.kind].parameters.items():
         error = 0.0 if parameter.steps else float(rng.normal(0, hand.wrong_shape)) * (parameter.high - parameter.low)
         shape[name] = float(np.clip(spec.shape[name] + error, parameter.low, parameter.high))
-    view = View(
-        spec.view.azimuth_deg + float(rng.normal(0, hand.wrong_view_deg)),
-        spec.view.elevation_deg + float(rng.normal(0, hand.wrong_view_deg * 0.6)),
-        spec.view.distance * float(rng.uniform(0.9, 1.5)),
-        0.9,
-    )
-    return replace(spec, shape=shape, view=view)
+    return replace(spec, shape=shape, view=_misseen(replace(spec, shape=shape), hand, rng))
 
 
-def _object_lines(spec: ObjectSpec, hand: Hand, rng: np.random.Generator) -> list[Array]:
-    """Lines [N, 2] in [0, 1], y down."""
-    body = geometry(spec)
-    stretch = 1 + rng.normal(0, hand.stretch, 3)
-    vertices = body.vertices * stretch
-    dropped, thin = _part_choices(body, hand, rng)
-    gone = np.array([name in dropped or name in thin for name in body.parts])
-    faces = body.faces[~gone[body.face_parts]]
-    parts = body.face_parts[~gone[body.face_parts]]
-    camera = Camera.framing(vertices, spec.view)
-    projected = camera.project(vertices)
-    found = visible_faces(projected, faces, _BUFFER_PX)
-    labels = np.where(found >= 0, np.append(parts, -1)[found], -1)  # of glasses nothing may be left but single strokes
-    lines = [line for line in joined(part_borders(labels)) if length(line) > 5]
-    lines = [smoothed(line, 2.2) / _BUFFER_PX for line in lines]
-    if thin:
-        nearness = np.zeros(found.shape)
-        (rows, columns), weights = pixel_weights(projected, faces, found)
-        nearness[rows, columns] = (projected[faces[found[rows, columns]], 2] * weights).sum(axis=1)
-        for name in sorted(thin):
-            lines += _seen_pieces(camera.project(body.axes[name] * stretch), nearness)
-    return lines
-
-
-def _part_choices(body: Geometry, hand: Hand, rng: np.random.Generator) -> tuple[set[str], set[str]]:
-    """Parts left out, and thin parts drawn as one stroke; siblings (`leg.0`, `leg.1`) mostly share their fate."""
-    dropped, thin = set(body.undrawn), set()
-    groups: dict[str, list[str]] = {}
-    for name in body.parts:
-        groups.setdefault(name.split(".")[0], []).append(name)
-    slim = rng.random() < hand.single
-    for names in groups.values():
-        leave_out = rng.random() < hand.missing
-        for name in names:
-            if name in body.details and (leave_out or rng.random() < 0.3 * hand.missing):
-                dropped.add(name)
-            elif name in body.axes and slim and (name in body.details or _is_rod(body, name)):
-                thin.add(name)
-    return dropped, thin
-
-
-def _is_rod(body: Geometry, name: str) -> bool:
-    chosen = body.vertices[np.unique(body.faces[body.face_parts == body.parts.index(name)])]
-    axis = body.axes[name]
-    away = np.linalg.norm(chosen[:, None, :] - axis[None, ::3, :], axis=-1).min(axis=1)
-    return float(np.median(away)) < 0.035 * float(np.linalg.norm(np.ptp(body.vertices, axis=0)))
-
-
-def _seen_pieces(path: Array, nearness: Array) -> list[Array]:
-    x, y = (path[:, 0] + 1) / 2, (1 - path[:, 1]) / 2
-    i = np.clip((y * _BUFFER_PX).astype(int), 0, _BUFFER_PX - 1)
-    j = np.clip((x * _BUFFER_PX).astype(int), 0, _BUFFER_PX - 1)
-    seen = path[:, 2] > nearness[i, j] * 0.985
-    pieces, flat = [], np.stack([x, y], axis=1)
-    borders = np.flatnonzero(np.diff(np.concatenate([[0], seen.astype(int), [0]])))
-    for start, end in zip(borders[::2], borders[1::2], strict=True):
-        if end - start >= 2:
-            pieces.append(flat[start:end])
-    return pieces
+def _misseen(spec: ObjectSpec, hand: Hand, rng: np.random.Generator) -> View:
+    """The viewpoint as somebody remembers it; haste turns it to the plain view from the broad side, at eye level."""
+    view = spec.view
+    flat = float(rng.uniform(0, hand.flat))
+    across, along = np.ptp(geometry(spec).vertices[:, :2], axis=0).tolist()
+    turn = 180.0 if max(across, along) > _BROAD * min(across, along) else 90.0
+    start = 90.0 if turn == 180.0 and along > across else 0.0
+    plain = start + turn * round((view.azimuth_deg - start) / turn)
+    azimuth = view.azimuth_deg + flat * (plain - view.azimuth_deg) + float(rng.normal(0, hand.wrong_view_deg))
+    elevation = view.elevation_deg * (1 - flat * (view.elevation_deg < _FROM_ABOVE_DEG))
+    elevation += float(rng.normal(0, hand.wrong_view_deg * 0.6))
+    elevation = max(elevation, min(view.elevation_deg, _LOWEST_DEG))
+    return View(azimuth, elevation, view.distance * float(rng.uniform(0.9, 1.5)), 0.9)
 
 
 def _broken(line: Array, hand: Hand, rng: np.random.Generator) -> list[Array]:
@@ -149,16 +59,16 @@ def _broken(line: Array, hand: Hand, rng: np.random.Generator) -> list[Array]:
         start = int(rng.integers(len(points) - 1))
         points = np.concatenate([points[start:-1], points[: start + 1]])
     cuts, last = [], 0
-    limit = rng.uniform(0.7, 2.2)
+    limit = rng.uniform(*_REACH)
     for k in range(3, len(points) - 3):
         before, after = points[k] - points[k - 3], points[k + 3] - points[k]
         size = float(np.linalg.norm(before) * np.linalg.norm(after))
         turn = float(before @ after) / size if size > 0 else 1.0
-        corner = turn < 0.45 and k - last > 5 and rng.random() < hand.breaks * 0.6
+        corner = turn < 0.45 and k - last > 5 and rng.random() < hand.breaks
         if corner or (k - last) * 0.012 > limit:
             cuts.append(k)
             last = k
-            limit = rng.uniform(0.7, 2.2)
+            limit = rng.uniform(*_REACH)
     pieces, start = [], 0
     for cut in [*cuts, len(points) - 1]:
         pieces.append(points[start : cut + 1])
@@ -176,11 +86,11 @@ class _Warp:
     """A smooth bending of the whole drawing: wrong proportions here and there."""
 
     def __init__(self, hand: Hand, rng: np.random.Generator) -> None:
-        self.waves = rng.normal(size=(4, 2)) * 5.0
+        self.waves = rng.normal(size=(4, 2)) * 2.6
         self.phases = rng.uniform(0, 2 * np.pi, 4)
         self.amplitudes = rng.normal(0, hand.warp * 0.7, (4, 2))
-        angle = rng.normal(0, 1.6 * hand.stretch * 0.6)
-        shear = rng.normal(0, hand.stretch * 0.6)
+        angle = rng.normal(0, 0.4 * hand.stretch)  # people keep upright what stands upright
+        shear = rng.normal(0, 0.3 * hand.stretch)
         self.matrix = np.array([[np.cos(angle), np.sin(angle) + shear], [-np.sin(angle), np.cos(angle)]])
 
     def __call__(self, points: Array) -> Array:
@@ -248,13 +158,50 @@ def _timed(strokes: list[Array], rng: np.random.Generator) -> list[Array]:
     return result
 
 
+def _strokes_along(line: Array, hand: Hand, rng: np.random.Generator) -> list[Array]:
+    """The strokes in which a hand draws a line, now and then one of them twice."""
+    strokes = []
+    for piece in _broken(line, hand, rng):
+        piece = _turned(piece, rng)
+        strokes.append(_drawn(piece, hand, rng))
+        if rng.random() < hand.doubled and len(piece) > 12:
+            start = int(rng.integers(0, len(piece) // 2))
+            end = int(rng.integers(len(piece) // 2 + 4, len(piece) + 1))
+            again = replace(hand, shift=max(hand.shift, 0.005) * 1.2)
+            strokes.append(_drawn(piece[start:end], again, rng))
+    return strokes
+
+
+def _turned(piece: Array, rng: np.random.Generator) -> Array:
+    """The piece in the direction in which it is drawn: mostly to the right or down."""
+    forward = float((piece[-1] - piece[0]).sum()) > 0
+    return piece if forward == (rng.random() < _FORWARD) else piece[::-1]
+
+
+def true_outline(spec: ObjectSpec) -> Sketch:
+    """The object's own lines as a perfect hand would trace them: what a drawing's offset is measured from.
+
+    Args:
+        spec: The object.
+
+    Returns:
+        Lines (x, y) on a canvas of 400 x 400, none misplaced and none left out.
+
+    Raises:
+        MissingExtraError: VTK is not installed.
+    """
+    lines = [line for part in object_lines(spec, Hand.perfect(), np.random.default_rng(0)) for line in part]
+    points = [np.asarray(line * CANVAS_PX, np.float32) for line in lines]
+    return Sketch(tuple(points), (float(CANVAS_PX), float(CANVAS_PX)))
+
+
 def draw(spec: ObjectSpec, rng: np.random.Generator, *, haste: float | None = None) -> Sketch:
     """A drawing of an object.
 
     Args:
         spec: The object; its colours, pattern and light do not show.
         rng: Source of chance; the same state gives the same drawing.
-        haste: 0 careful to 1 hasty; None for chance, mostly in between.
+        haste: 0 careful to 1 hasty; None for chance, careful rather than hasty.
 
     Returns:
         Strokes (x, y, t_ms) on a canvas of 400 x 400.
@@ -262,22 +209,17 @@ def draw(spec: ObjectSpec, rng: np.random.Generator, *, haste: float | None = No
     Raises:
         MissingExtraError: VTK is not installed.
     """
-    hand = Hand.of(float(rng.beta(1.6, 1.6)) if haste is None else haste)
-    lines = _object_lines(_misremembered(spec, hand, rng), hand, rng)
-    longest = max(length(line) for line in lines)
-    kept = [line for line in lines if length(line) > min(hand.shortest, 0.5 * longest)]
-    kept.sort(key=lambda line: -length(line) * float(rng.uniform(0.7, 1.3)))
+    hand = Hand.of(float(rng.beta(1.2, 1.8)) if haste is None else haste).varied(rng)
+    parts = object_lines(_misremembered(spec, hand, rng), hand, rng)
+    longest = max(length(line) for part in parts for line in part)
+    shortest = min(hand.shortest, 0.5 * longest)
     warp = _Warp(hand, rng)
     strokes: list[Array] = []
-    for line in kept:
-        for piece in _broken(line, hand, rng):
-            bent = warp(piece)
-            strokes.append(_drawn(bent, hand, rng))
-            if rng.random() < hand.doubled and len(piece) > 12:
-                start = int(rng.integers(0, len(piece) // 2))
-                end = int(rng.integers(len(piece) // 2 + 4, len(piece) + 1))
-                again = replace(hand, shift=max(hand.shift, 0.005) * 1.2)
-                strokes.append(_drawn(bent[start:end], again, rng))
+    for part in parts:
+        misplaced = rng.normal(0, hand.part_shift, 2)
+        for line in part:
+            if length(line) > shortest:
+                strokes += _strokes_along(warp(line) + misplaced, hand, rng)
     everything = np.concatenate(strokes)
     low, high = everything.min(axis=0), everything.max(axis=0)
     scale = float(rng.uniform(0.72, 0.9)) / float((high - low).max())

@@ -29,8 +29,8 @@ def test_no_serious_finding_in_any_state(visit, scheme) -> None:
     page = visitor.page
     page.locator(".example").first.wait_for()
     found = {"start": findings(page)}
-    visitor.draw(*sample_drawing("chair-0000-03"), every=12)
-    visitor.describe("pink fabric chair")
+    visitor.draw(*sample_drawing("d-lamp-00001-13"), every=12)
+    visitor.describe("orange painted desk lamp")
     page.locator("#filter-button").click()
     found["results"] = findings(page)
     page.locator(".card").first.click()

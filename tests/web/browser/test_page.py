@@ -12,7 +12,7 @@ HOSTILE = '<img src=x onerror="document.title=1">\u202e.jpg'
 
 
 def test_the_link_restores_the_query(desktop, visit) -> None:
-    desktop.draw(*sample_drawing("mug-0007-12"))
+    desktop.draw(*sample_drawing("d-mug-00000-02"))
     desktop.describe("purple ceramic mug")
     desktop.page.locator("#not").fill("checks")
     desktop.set_balance(40)
@@ -170,14 +170,14 @@ def test_a_mirrored_page_keeps_its_order_and_width(desktop) -> None:
 
 def test_the_lightbox_says_what_is_known_and_why(desktop) -> None:
     page = desktop.page
-    desktop.draw(*sample_drawing("chair-0000-03"))
-    desktop.describe("pink fabric chair")
+    desktop.draw(*sample_drawing("d-lamp-00001-13"))
+    desktop.describe("orange painted desk lamp")
     page.locator(".card").first.click()
     page.wait_for_selector("#lightbox .facts dd")
     assert "208 × 208 px" in page.locator("#lightbox .facts").inner_text()
     page.wait_for_selector(".why-strokes")
     marks = page.locator(".why-words mark").all_inner_texts()
-    assert marks == ["pink", "fabric", "chair"]
+    assert marks == ["orange", "painted", "desk", "lamp"]
     for view in ("sketch", "text"):
         page.locator(f"#why-{view}").click()
         assert page.locator(f"#why-{view}").get_attribute("aria-pressed") == "true"
@@ -190,10 +190,10 @@ def test_the_lightbox_says_what_is_known_and_why(desktop) -> None:
     desktop.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_text("Copy path").click()
     page.wait_for_function("() => document.getElementById('toast').textContent === 'Path copied'")
-    assert page.evaluate("navigator.clipboard.readText()").endswith("samples/gallery/chair-0000-03.jpg")
+    assert page.evaluate("navigator.clipboard.readText()").endswith("samples/gallery/d-lamp-00001-13.jpg")
     with page.expect_download() as download:
         page.get_by_text("Download").click()
-    assert download.value.suggested_filename == "chair-0000-03.jpg"
+    assert download.value.suggested_filename == "d-lamp-00001-13.jpg"
 
 
 def test_drawing_over_a_hit_lays_it_under_the_canvas(desktop) -> None:

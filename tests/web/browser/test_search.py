@@ -9,8 +9,8 @@ import pytest
 
 from visitor import ROOT, sample_drawing
 
-DEMO = ("chair-0000-03", "mug-0007-12", "shoe-0011-22")
-OTHERS = ("lamp-0018-31", "bag-0004-13", "mug-0002-31")
+DEMO = ("c-chair-00003-32", "d-lamp-00001-13", "s-sandal-00006-01")
+OTHERS = ("c-chair-00006-31", "d-guitar-00012-32", "d-headphones-00010-10")
 
 
 @pytest.mark.parametrize("name", DEMO)
@@ -32,7 +32,7 @@ def test_other_sample_queries_are_among_the_first_three(desktop, sample_queries,
 
 def test_the_canvas_sends_what_was_drawn(desktop) -> None:
     """Every point within a pixel of the screen."""
-    strokes, side = sample_drawing("shoe-0011-22")
+    strokes, side = sample_drawing("s-sandal-00006-01")
     desktop.draw(strokes, side, every=5)
     sent = desktop.requests[-1]
     assert sent["size"] == [1024, 1024]
@@ -45,7 +45,7 @@ def test_the_canvas_sends_what_was_drawn(desktop) -> None:
 
 
 def test_results_come_while_the_pen_is_still_down(desktop) -> None:
-    strokes, side = sample_drawing("shoe-0011-22")
+    strokes, side = sample_drawing("s-sandal-00006-01")
     box = desktop.page.locator("#ink").bounding_box()
     scale = box["width"] / side
     mouse = desktop.page.mouse
@@ -60,7 +60,7 @@ def test_results_come_while_the_pen_is_still_down(desktop) -> None:
 
 
 def test_the_slider_acts_at_once_and_encodes_nothing_anew(desktop) -> None:
-    desktop.draw(*sample_drawing("chair-0000-03"))
+    desktop.draw(*sample_drawing("c-chair-00003-32"))
     desktop.describe("burgundy patent leather shoe")
     desktop.set_balance(0)
     by_drawing = desktop.found()
@@ -69,8 +69,8 @@ def test_the_slider_acts_at_once_and_encodes_nothing_anew(desktop) -> None:
     by_words = desktop.found()
     assert desktop.last_answer()["query"]["weights"]["sketch"] == 0
     desktop.set_balance(30)
-    assert by_drawing[0].startswith("chair")
-    assert by_words[0].startswith("shoe")
+    assert by_drawing[0].startswith("c-chair")
+    assert by_words[0].startswith("s-")
     assert num_encoded(desktop.url) == before
     assert desktop.last_answer()["took_ms"]["encode"] < 5
     assert desktop.last_answer()["query"]["weights"]["text"] == pytest.approx(0.6)
@@ -91,8 +91,8 @@ def test_not_words_push_pictures_down(desktop) -> None:
 
 
 def test_each_hit_shows_its_score_and_what_each_part_gave(desktop) -> None:
-    desktop.draw(*sample_drawing("mug-0007-12"))
-    desktop.describe("purple ceramic mug with a red band")
+    desktop.draw(*sample_drawing("d-mug-00000-02"))
+    desktop.describe("green coffee mug")
     first = desktop.page.locator(".hit").first
     hit = desktop.last_answer()["hits"][0]
     assert first.locator(".card-score").inner_text() == f"{hit['score']:.2f}"
@@ -164,22 +164,22 @@ def test_more_like_this_starts_over_and_back_returns(desktop) -> None:
 
 def test_a_picture_given_as_drawing_and_as_example(desktop, tmp_path) -> None:
     page = desktop.page
-    picture = ROOT / "samples" / "gallery" / "shoe-0011-22.jpg"
+    picture = ROOT / "samples" / "gallery" / "s-sandal-00006-01.jpg"
     page.locator("#picture-file").set_input_files(picture)
     page.locator("#choice-example").click()
     page.wait_for_selector(".card")
     desktop.settle()
-    assert desktop.found()[0] == "shoe-0011-22.jpg"
+    assert desktop.found()[0] == "s-sandal-00006-01.jpg"
     assert desktop.last_answer()["query"]["image"] == "picture"
     page.locator("#example-remove").click()
     sketch = tmp_path / "sketch.svg"
-    sketch.write_text(svg_of("chair-0000-03"), encoding="utf-8")
+    sketch.write_text(svg_of("c-chair-00003-32"), encoding="utf-8")
     page.locator("#picture-file").set_input_files(sketch)
     page.locator("#choice-sketch").click()
     page.wait_for_selector(".card")
     desktop.settle()
     assert desktop.last_answer()["query"]["sketch"] == "picture"
-    assert sum(name.startswith("chair") for name in desktop.found()[:5]) >= 4
+    assert sum(name.startswith("c-chair") for name in desktop.found()[:5]) >= 4
     assert page.locator("#pad-note-text").inner_text() == "This picture is your drawing"
 
 
@@ -194,10 +194,10 @@ def svg_of(name: str) -> str:
 
 def test_a_stroke_file_becomes_the_drawing_and_can_be_saved_again(desktop) -> None:
     page = desktop.page
-    page.locator("#picture-file").set_input_files(ROOT / "samples" / "drawings" / "bag-0004-13.json")
+    page.locator("#picture-file").set_input_files(ROOT / "samples" / "drawings" / "d-bag-00002-30.json")
     page.wait_for_selector(".card")
     desktop.settle()
-    assert desktop.found()[0].startswith("bag")
+    assert desktop.found()[0].startswith("d-bag")
     with page.expect_download() as download:
         page.locator("#save-drawing").click()
     assert download.value.suggested_filename == "drawing.json"

@@ -34,7 +34,7 @@ test('everything comes back, whatever the words hold', () => {
 });
 
 test('a shipped drawing fits into a short link and comes back within a unit', () => {
-  const file = new URL('../../../../samples/drawings/shoe-0001-20.json', import.meta.url);
+  const file = new URL('../../../../samples/drawings/s-sandal-00006-01.json', import.meta.url);
   const { strokes, size } = JSON.parse(readFileSync(file, 'utf8'));
   const sheet = fitToSheet(strokes, size);
   const text = encodeStrokes(sheet);
