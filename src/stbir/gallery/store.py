@@ -10,6 +10,7 @@ my.gallery/
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import uuid
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ from pydantic import BaseModel, ValidationError
 import stbir
 from stbir.atomic import write_atomically
 from stbir.errors import GalleryError
-from stbir.gallery.catalogue import Metadata, ModelMark, SkippedFile, SkippedFiles
+from stbir.gallery.catalogue import SCHEMA_VERSION, Metadata, ModelMark, SkippedFile, SkippedFiles
 from stbir.gallery.failures import gallery_failures
 from stbir.gallery.lock import LOCK_FILE
 from stbir.gallery.scan import GALLERY_FILE
@@ -97,6 +98,25 @@ class Store:
             write_atomically(directory / GALLERY_FILE, _as_json(metadata))
         return cls(directory, metadata)
 
+    def migrate(self) -> Store:
+        """Bring a gallery that an older stbir made to the present schema; the writer's lock is held.
+
+        The table comes first: cut short, this is done again by the next writer.
+
+        Returns:
+            The store as it is now; itself if there was nothing to do.
+
+        Raises:
+            GalleryError: The gallery cannot be written.
+        """
+        if self.metadata.schema_version == SCHEMA_VERSION:
+            return self
+        self.table.add_columns()
+        metadata = self.metadata.model_copy(update={"schema_version": SCHEMA_VERSION})
+        with gallery_failures(self.path, "write to the gallery"):
+            write_atomically(self.path / GALLERY_FILE, _as_json(metadata))
+        return Store(self.path, metadata)
+
     def read_skipped(self) -> list[SkippedFile]:
         """Files that could not be decoded by this version of stbir."""
         try:
@@ -128,16 +148,32 @@ def _is_beginning(name: str) -> bool:
 
 def _read_metadata(file: Path) -> Metadata:
     try:
-        return Metadata.model_validate_json(file.read_bytes())
+        content = file.read_bytes()
     except OSError as error:
         raise GalleryError(f"gallery {file.parent}: cannot read {file.name}: {error.strerror or error}") from error
+    _refuse_newer(file, content)
+    try:
+        return Metadata.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the document"
         raise GalleryError(
             f"gallery {file.parent}: {file.name} is wrong at {where}: {first['msg']}; "
-            "it is damaged or from a newer stbir: upgrade stbir, or delete the gallery and index again"
+            "it is damaged: restore it, or delete the gallery and index again"
         ) from None
+
+
+def _refuse_newer(file: Path, content: bytes) -> None:
+    """Say of a gallery from the future that it is one, whatever else its file holds."""
+    try:
+        version = json.loads(content).get("schema_version")
+    except (ValueError, AttributeError, RecursionError):
+        return
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise GalleryError(
+            f"gallery {file.parent}: {file.name} has schema version {version}, this stbir {stbir.__version__} reads "
+            f"versions up to {SCHEMA_VERSION}: upgrade stbir, or index into a new gallery"
+        )
 
 
 def _as_json(record: BaseModel) -> bytes:

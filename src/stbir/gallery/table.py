@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import repeat
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,7 +20,7 @@ import numpy as np
 
 from stbir.atomic import sync_directory
 from stbir.errors import QueryError
-from stbir.gallery.catalogue import COLUMNS, Entry, Picture, Vectors
+from stbir.gallery.catalogue import COLUMNS, OPTIONAL_COLUMNS, Entry, Picture, Vectors
 from stbir.gallery.failures import first_line, gallery_failures
 
 TABLE = "pictures"
@@ -28,6 +30,12 @@ MAX_SMALL_FRAGMENTS = 8
 IDS_PER_STATEMENT = 500
 NPROBES = 60
 REFINE_FACTOR = 10
+_SEPARATOR = re.escape(os.sep)
+_NEW_COLUMNS = {
+    **dict.fromkeys(OPTIONAL_COLUMNS, "CAST(NULL AS string)"),
+    "folder": f"regexp_replace(path, '{_SEPARATOR}[^{_SEPARATOR}]*$', '')",
+    "name": f"regexp_replace(path, '(?s)^.*{_SEPARATOR}', '')",
+}
 
 
 class PictureTable:
@@ -143,7 +151,8 @@ class PictureTable:
         if table is None:
             return [], np.empty((0, len(query)), np.float32)
         request = table.search(query, vector_column_name="vector").distance_type("cosine").nprobes(NPROBES)
-        request = request.refine_factor(REFINE_FACTOR).limit(top).select([*COLUMNS, "vector", "_distance"])
+        request = request.refine_factor(REFINE_FACTOR).limit(top)
+        request = request.select(_present(table, [*COLUMNS, "vector", "_distance"]))
         if where is not None:
             request = request.where(where, prefilter=True)
         try:
@@ -182,6 +191,16 @@ class PictureTable:
             for statement in _id_statements(ids):
                 self._opened().delete(statement)
             self._sync()
+
+    def add_columns(self) -> None:
+        """Commit the columns that a table of schema version 1 lacks; nothing is read or encoded again."""
+        with self._failures("bring the schema up to date of"):
+            table = self._opened()
+            if table is None:
+                return
+            if missing := {name: value for name, value in _NEW_COLUMNS.items() if name not in table.schema.names}:
+                table.add_columns(missing)
+                self._sync()
 
     def tidy(self, *, with_index: bool) -> None:
         """Join small fragments, drop versions older than an hour, keep the approximate index fresh.
@@ -225,7 +244,7 @@ class PictureTable:
         table = self._opened()
         if table is None:
             return None
-        query = table.search().select(list(columns))
+        query = table.search().select(_present(table, columns))
         return query if where is None else query.where(where)
 
     def _read(self, query: Any) -> Any:
@@ -248,7 +267,7 @@ class PictureTable:
         dims = self._dims
         kinds = {"size_bytes": pa.int64(), "mtime_ns": pa.int64(), "width": pa.int32(), "height": pa.int32()}
         schema = pa.schema(
-            [pa.field(name, kinds.get(name, pa.string()), nullable=False) for name in COLUMNS]
+            [pa.field(name, kinds.get(name, pa.string()), nullable=name in _NEW_COLUMNS) for name in COLUMNS]
             + [pa.field("vector", pa.list_(pa.float32(), dims)), pa.field("thumbnail", pa.binary())]
         )
         columns: list[Any] = [list(column) for column in zip(*(p.entry.as_row() for p in pictures), strict=True)]
@@ -291,7 +310,15 @@ def _bad_filter(where: str, error: Exception) -> QueryError:
 def _entries(table: Any) -> list[Entry]:
     if table is None:
         return []
-    return [Entry(*row) for row in zip(*(table.column(name).to_pylist() for name in COLUMNS), strict=True)]
+    present = table.column_names
+    columns = [table.column(name).to_pylist() if name in present else repeat(None, table.num_rows) for name in COLUMNS]
+    return [Entry(*row) for row in zip(*columns, strict=True)]
+
+
+def _present(table: Any, columns: Sequence[str]) -> list[str]:
+    """The columns that there are; a table of schema version 1 that was not written since lacks some."""
+    missing = _NEW_COLUMNS.keys() - set(table.schema.names)
+    return [name for name in columns if name not in missing]
 
 
 def _id_statements(ids: Sequence[str]) -> Iterator[str]:

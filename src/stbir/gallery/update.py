@@ -150,7 +150,7 @@ def _opened_for_writing(path: Path, model: ModelMark) -> Iterator[Store]:
     with writer_lock(path):
         store = Store.open(path) or Store.create(path, model)
         check_model(store, model)
-        yield store
+        yield store.migrate()
 
 
 def _read_and_copy(store: Store) -> tuple[list[Entry], Vectors]:
