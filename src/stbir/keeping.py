@@ -107,7 +107,7 @@ class Keeping(ABC):
         """Join what many commits have scattered, bring the index up to date and drop old versions now.
 
         Args:
-            keep_versions: Versions younger than this stay; pinned ones always do.
+            keep_versions: Versions younger than this stay; while one is pinned, all do.
 
         Returns:
             By how many bytes the gallery became smaller.

@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import repeat
 from pathlib import Path
 from typing import Any, cast
@@ -387,7 +387,7 @@ class PictureTable:
         """Join fragments, bring the index up to date and drop old versions now.
 
         Args:
-            keep_versions: Versions younger than this stay; pinned ones always do.
+            keep_versions: Versions younger than this stay; while one is pinned, all do.
         """
         with self._failures("compact the gallery"):
             table = self._opened()
@@ -396,17 +396,9 @@ class PictureTable:
                 self._sync()
 
     def _optimize(self, table: Any, keep_versions: timedelta) -> None:
-        """LanceDB refuses to clean up past a pinned version: while there are pins, only what is newer can go."""
-        table.optimize(cleanup_older_than=timedelta(days=36500))
-        pinned = [int(each["version"]) for each in table.tags.list().values()]
-        if not pinned:
-            table.cleanup_old_versions(keep_versions)
-            return
-        now = datetime.now(UTC).astimezone().replace(tzinfo=None)
-        made = {int(each["version"]): each["timestamp"] for each in table.list_versions()}
-        oldest = min((now - made[version] for version in pinned if version in made), default=keep_versions)
-        if oldest < keep_versions:
-            table.cleanup_old_versions(keep_versions)
+        """LanceDB refuses to clean up past a pinned version: while there is a pin, no version goes."""
+        is_pinned = bool(table.tags.list())
+        table.optimize(cleanup_older_than=timedelta(days=36_500) if is_pinned else keep_versions)
 
     def index_state(self) -> IndexState:
         """How far the approximate index covers the table."""

@@ -1,6 +1,7 @@
 """The versions of a gallery: every commit made one. List them, pin one so that it is kept, go back to one.
 
-Old versions go when the gallery is tidied, an hour after they were replaced, unless they are pinned.
+Old versions go when the gallery is tidied, an hour after they were replaced. While one is pinned, all stay: LanceDB
+cannot leave some out.
 """
 
 from __future__ import annotations
@@ -109,7 +110,7 @@ def pin(store: Store, name: str, which: int | str | None = None) -> Version:
 
 
 def unpin(store: Store, name: str) -> None:
-    """Let a pinned version go with the others of its age; the writer's lock is held.
+    """Pin a version no longer; the writer's lock is held.
 
     Raises:
         GalleryError: Nothing is pinned under this name, or the gallery cannot be written.
