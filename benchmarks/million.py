@@ -28,9 +28,7 @@ import numpy as np
 import stbir
 from latency import machine
 from million_vectors import Real, Vectors, augment, encode, nearest_cosines
-from stbir.gallery.approximate import LanceIndex
 from stbir.gallery.catalogue import Entry, ModelMark, Picture
-from stbir.gallery.index import VectorIndex
 from stbir.gallery.store import Store
 from stbir.gallery.update import EXACT_MAX_PICTURES
 from stbir.model.fusion import compose, scores
@@ -352,14 +350,6 @@ def kept(file: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 def say(text: str) -> None:
     """Print a line on stderr."""
     print(text, file=sys.stderr)
-
-
-def index_of(gallery: stbir.Gallery) -> VectorIndex:
-    """The gallery's index; the benchmark is about the approximate one."""
-    index = gallery.searcher().index
-    if len(index) > EXACT_MAX_PICTURES and not isinstance(index, LanceIndex):
-        raise TypeError(f"expected the approximate index, got {type(index).__name__}")
-    return index
 
 
 if __name__ == "__main__":

@@ -157,7 +157,9 @@ class Searcher:
     def _examples(self, queries: Sequence[Query]) -> dict[str | Path, Vectors]:
         """The vectors of all example pictures, by id or file."""
         ids = list(dict.fromkeys(query.like for query in queries if query.like is not None))
-        found: dict[str | Path, Vectors] = dict(self._vectors_of(ids)) if ids and self._vectors_of else {}
+        found: dict[str | Path, Vectors] = {}
+        if ids and self._vectors_of is not None:
+            found.update(self._vectors_of(ids))
         if unknown := [each for each in ids if each not in found]:
             raise QueryError(f"the gallery has no picture with the id {unknown[0]!r}: give the id of a hit")
         files = list(dict.fromkeys(query.image for query in queries if query.image is not None))
