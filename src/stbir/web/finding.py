@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbir.errors import QueryError
+from stbir.gallery.catalogue import PATH_COLUMNS
 from stbir.query import Hit
 from stbir.searcher import EncodedQuery, Found, Searcher
 from stbir.web.live import State
@@ -19,7 +20,7 @@ LOOK_AHEAD = 2
 MORE_ROWS = 16
 MAX_ROWS = 20_000
 FOLD_CHUNK = 256
-HIDDEN = re.compile(r"\b(path|root)\b", re.IGNORECASE)
+HIDDEN = re.compile(rf"\b({'|'.join(PATH_COLUMNS)})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def condition(where: str | None, filters: FiltersIn, state: State, *, shows_path
         QueryError: A folder is unknown, or the condition names what is hidden.
     """
     if where is not None and not shows_paths and HIDDEN.search(where):
-        raise QueryError("where may not name path or root: this service does not show where files lie")
+        raise QueryError(f"where may not name {', '.join(PATH_COLUMNS)}: this service does not show where files lie")
     parts = [] if where is None or not where.strip() else [f"({where})"]
     if filters.folder is not None:
         folder = state.folders.get(filters.folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from stbir.explain import Explanation, explain_encoded
-from stbir.gallery.catalogue import COLUMNS, Picture
+from stbir.gallery.catalogue import COLUMNS, PATH_COLUMNS, Picture
 from stbir.model.encoder import Encoder
 from stbir.search import Gallery
 from stbir.searcher import EncodedQuery
@@ -201,7 +201,7 @@ class Service:
             FolderOut(id=each, name=path.name or str(path), num_pictures=counts[path])
             for each, path in state.folders.items()
         ]
-        columns = [name for name in COLUMNS if settings.shows_paths or name not in ("path", "root")]
+        columns = [name for name in COLUMNS if settings.shows_paths or name not in PATH_COLUMNS]
         return GalleryOut(
             name=info.path.name,
             num_pictures=info.num_pictures,
