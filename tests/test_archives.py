@@ -7,6 +7,7 @@ import lzma
 import struct
 import tarfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,10 @@ def write(folder, kind, files=FILES):
 def everything(path):
     listing = list_members(path, lambda _: True)
     return {member.name: content for member, content in read_members(path, listing.members, 1_000_000)}
+
+
+def check_one_line(error):
+    assert "\n" not in str(error)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -193,30 +198,26 @@ def test_a_zip_that_claims_a_huge_directory_is_refused(tmp_path):
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7])
 def test_torn_archives_never_raise_anything_else(tmp_path, kind, share):
     path = write(tmp_path, kind)
-    with open(path, "rb") as file:
-        content = file.read()
-    with open(path, "wb") as file:
-        file.write(content[: int(len(content) * share)])
+    content = Path(path).read_bytes()
+    Path(path).write_bytes(content[: int(len(content) * share)])
     try:
         listing = list_members(path, lambda _: True)
         for _, read in read_members(path, listing.members, 1_000_000):
             assert isinstance(read, bytes | ImageError)
     except ImageError as error:
-        assert "\n" not in str(error)
+        check_one_line(error)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_flipped_bytes_never_raise_anything_else(tmp_path, kind):
     path = write(tmp_path, kind)
-    with open(path, "rb") as file:
-        content = file.read()
+    content = Path(path).read_bytes()
     for place in range(0, len(content), max(1, len(content) // 60)):
-        with open(path, "wb") as file:
-            file.write(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
+        Path(path).write_bytes(content[:place] + bytes([content[place] ^ 0xFF]) + content[place + 1 :])
         try:
             everything(path)
         except ImageError as error:
-            assert "\n" not in str(error)
+            check_one_line(error)
 
 
 def test_an_archive_that_changes_meanwhile_is_no_wrong_picture(tmp_path):

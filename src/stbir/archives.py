@@ -194,6 +194,9 @@ def read_members(
                     continue
                 if safe_name(raw_name) != member.name:
                     raise _changed(path)
+                if member.size_bytes > max_bytes:
+                    yield member, _too_large(f"{path}{os.sep}{member.name}", max_bytes)
+                    continue
                 yield member, _content(f"{path}{os.sep}{member.name}", read, max_bytes)
                 if not left:
                     return
@@ -293,7 +296,7 @@ def _content(name: str, read: Callable[[], IO[bytes]], max_bytes: int) -> bytes 
                 parts.append(part)
                 num_bytes += len(part)
                 if num_bytes > max_bytes:
-                    return ImageError(f"{name} has more than the {max_bytes:,} bytes allowed: give a smaller file")
+                    return _too_large(name, max_bytes)
     except (*_DAMAGE, RuntimeError) as error:
         return ImageError(f"{name} is damaged and cannot be read ({_words(error)}): make its archive anew")
     return b"".join(parts)
@@ -313,6 +316,10 @@ def _directory_bytes(file: BufferedReader) -> int:
     return (
         int.from_bytes(tail[larger + 40 : larger + 48], "little") if claimed == 0xFFFFFFFF and larger >= 0 else claimed
     )
+
+
+def _too_large(name: str, max_bytes: int) -> ImageError:
+    return ImageError(f"{name} has more than the {max_bytes:,} bytes allowed: give a smaller file")
 
 
 def _bomb(path: str) -> ImageError:

@@ -5,7 +5,9 @@ import json
 import lancedb
 import numpy as np
 import pytest
+from PIL import Image
 
+from conftest import draw_shape
 from stbir.errors import GalleryError, QueryError
 from stbir.gallery.catalogue import OPTIONAL_COLUMNS, SCHEMA_VERSION
 from stbir.gallery.store import Store
@@ -78,3 +80,25 @@ def test_a_newer_gallery_is_refused_with_its_version(older, extra):
     file.write_text(json.dumps(record))
     with pytest.raises(GalleryError, match=f"schema version {SCHEMA_VERSION + 1}.*upgrade stbir"):
         Store.open(older.path)
+
+
+def test_the_next_index_fills_the_columns_from_thumbnails_and_headers(tiny_bundle, tmp_path, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0110] = "Box"
+    (tmp_path / "in").mkdir()
+    draw_shape("disc", "red", 300).save(tmp_path / "in" / "a.jpg", exif=exif)
+    draw_shape("disc", "red", 301).save(tmp_path / "in" / "b.png")
+    draw_shape("bar", "blue", 300).save(tmp_path / "in" / "c.png")
+    Gallery.open(tmp_path / "g", model=tiny_bundle.path).index(tmp_path / "in")
+    make_older(tmp_path / "g")
+    gallery = Gallery.open(tmp_path / "g", model=tiny_bundle.path)
+    monkeypatch.setattr("stbir.model.encoder.Encoder.encode_images", None)
+    assert gallery.index(tmp_path / "in").unchanged == 3
+    first, second, third = gallery.entries()
+    assert first.camera == "Box"
+    assert all(len(entry.perceptual_hash) == 16 for entry in (first, second, third))
+    assert [first.group, second.group, third.group].count(None) == 2
+    assert (second.group or first.group) in (first.id, second.id)
+    token = gallery.token()
+    gallery.index(tmp_path / "in")
+    assert gallery.token() == token, "filled once"

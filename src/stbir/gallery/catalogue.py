@@ -69,6 +69,7 @@ class Entry:
 
 
 COLUMNS = tuple(field.name for field in fields(Entry))
+PATH_COLUMNS = ("path", "root", "archive", "folder")
 OPTIONAL_COLUMNS = ("archive", "taken", "camera", "perceptual_hash", "group")
 
 

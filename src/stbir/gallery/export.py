@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from stbir.errors import GalleryError, InputError
-from stbir.gallery.catalogue import COLUMNS, SCHEMA_VERSION, Metadata
+from stbir.gallery.catalogue import COLUMNS, PATH_COLUMNS, SCHEMA_VERSION, Metadata
 from stbir.gallery.failures import gallery_failures
 from stbir.gallery.lock import writer_lock
 from stbir.gallery.metadata import COLUMN_NAME, MAX_COLUMNS
@@ -25,7 +25,6 @@ from stbir.gallery.update import EXACT_MAX_PICTURES, open_index
 
 ROWS_AT_ONCE = 5_000
 RECORD = b"stbir"
-PATH_COLUMNS = ("path", "root", "archive", "folder")
 MAX_RECORD_BYTES = 100_000
 MAX_GROUP_BYTES = 2_000_000_000
 

@@ -253,6 +253,8 @@ class _Walk:
         elif is_picture(child.name):
             if child.is_file():
                 yield from _checked(child.path, root, child.stat(), self.result)
+            elif not child.is_dir():
+                self._fail(child.path, "is no regular file, or a link to one that is not there", is_unreadable=False)
         elif is_archive(child.name) and child.is_file():
             yield from self._archive(child.path, root, child.stat())
 

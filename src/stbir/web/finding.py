@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from stbir.errors import QueryError
+from stbir.gallery.catalogue import PATH_COLUMNS
 from stbir.web.live import State
 from stbir.web.schemas import FiltersIn
 
-HIDDEN = re.compile(r"\b(path|root|folder|archive)\b", re.IGNORECASE)
+HIDDEN = re.compile(rf"\b({'|'.join(PATH_COLUMNS)})\b", re.IGNORECASE)
 
 
 def condition(where: str | None, filters: FiltersIn, state: State, *, shows_paths: bool = True) -> str | None:
@@ -27,7 +28,7 @@ def condition(where: str | None, filters: FiltersIn, state: State, *, shows_path
         QueryError: A folder is unknown, or the condition names what is hidden.
     """
     if where is not None and not shows_paths and HIDDEN.search(where):
-        raise QueryError("where may not name path, folder, archive or root: this service does not show where files lie")
+        raise QueryError(f"where may not name {', '.join(PATH_COLUMNS)}: this service does not show where files lie")
     parts = [] if where is None or not where.strip() else [f"({where})"]
     if filters.folder is not None:
         folder = state.folders.get(filters.folder)
