@@ -246,7 +246,7 @@ def export(file: Path, gallery_path: Path) -> None:
     "import",
     epilog=examples(
         "stbir gallery import my-gallery.parquet --gallery new.gallery",
-        "stbir gallery import my-gallery.parquet --gallery new.gallery --moved /mnt/photos=/home/me/photos",
+        "stbir gallery import my-gallery.parquet --gallery new.gallery --moved /mnt/photos=/srv/photos",
     ),
 )
 @click.argument("file", metavar="FILE.parquet", type=click.Path(path_type=Path))
@@ -260,7 +260,7 @@ def import_(file: Path, gallery_path: Path, moved: tuple[str, ...]) -> None:
     for each in moved:
         old, separator, new = each.partition("=")
         if not (separator and old and new):
-            raise InputError(f"cannot read --moved {each!r}: write OLD=NEW, such as /mnt/photos=/home/me/photos")
+            raise InputError(f"cannot read --moved {each!r}: write OLD=NEW, such as /mnt/photos=/srv/photos")
         pairs[old] = new
     store = import_parquet(file, gallery_path, pairs)
     click.echo(f"{gallery_path}: {counted(len(store.table), 'picture')} imported")
