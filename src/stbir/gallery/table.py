@@ -29,8 +29,6 @@ EMPTY = "empty"
 KEEP_OLD_VERSIONS = timedelta(hours=1)
 MAX_SMALL_FRAGMENTS = 8
 IDS_PER_STATEMENT = 500
-NPROBES = 60
-REFINE_FACTOR = 10
 INDEX_PREFIX = "vectors_of_"
 MAX_GROWTH = 4
 FLAT_ROWS_WITHOUT_INDEX = 5_000
@@ -170,24 +168,15 @@ class PictureTable:
         except (ValueError, RuntimeError) as error:
             raise self._bad_filter(where, error) from None
 
-    def count(self, where: str) -> int:
-        """How many pictures fulfil a filter; `QueryError` if it cannot be understood."""
-        table = self._opened()
-        if table is None:
-            return 0
-        try:
-            return int(table.count_rows(where))
-        except (ValueError, RuntimeError) as error:
-            raise self._bad_filter(where, error) from None
-
     def nearest(
         self,
         query: Vectors,
         top: int,
         where: str | None,
         *,
-        nprobes: int = NPROBES,
-        refine: int = REFINE_FACTOR,
+        nprobes: int,
+        refine: int,
+        is_everywhere: bool = False,
         is_exact: bool = False,
     ) -> tuple[list[Entry], Vectors]:
         """Search in the table's own index, or past it.
@@ -197,6 +186,7 @@ class PictureTable:
             top: How many.
             where: SQL condition, or None.
             nprobes: How many partitions of the index are looked through.
+            is_everywhere: Whether the other partitions follow until there are enough candidates.
             refine: How many candidates for each hit are compared by their whole vectors.
             is_exact: Whether every picture that fulfils the condition is compared instead.
 
@@ -213,7 +203,8 @@ class PictureTable:
         if is_exact:
             request = request.bypass_vector_index()
         else:
-            request = request.minimum_nprobes(nprobes).maximum_nprobes(0).refine_factor(refine)
+            request = request.minimum_nprobes(nprobes).maximum_nprobes(0 if is_everywhere else nprobes)
+            request = request.refine_factor(refine)
         request = request.select(_present(table, [*COLUMNS, "vector", "_distance"]))
         if where is not None:
             request = request.where(where, prefilter=True)
