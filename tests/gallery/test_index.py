@@ -7,6 +7,7 @@ from stbir.errors import QueryError
 from stbir.gallery.approximate import LanceIndex
 from stbir.gallery.catalogue import Entry, Picture
 from stbir.gallery.exact import ExactIndex
+from stbir.gallery.index import search_many
 from stbir.gallery.table import PictureTable
 
 NUM_PICTURES, DIMS = 1500, 16
@@ -131,3 +132,33 @@ def test_the_order_of_the_gallery_changes_no_rank(table):
         first = ExactIndex(entries, vectors, set).search(vectors[10], top)
         second = ExactIndex([entries[row] for row in order], vectors[order], set).search(vectors[10], top)
         assert [entry.id for entry in first.entries] == [entry.id for entry in second.entries]
+
+
+def test_the_index_is_built_refreshed_and_trained_anew_when_the_gallery_grew(tmp_path, monkeypatch):
+    from stbir.gallery import table as module
+
+    monkeypatch.setattr(module, "FLAT_ROWS_WITHOUT_INDEX", 50)
+    table = PictureTable(tmp_path, DIMS)
+    table.add(PICTURES[:300])
+    assert table.index_state() == module.IndexState(0, 0, 300)
+    table.tidy(with_index=True)
+    assert table.index_state() == module.IndexState(300, 300, 0)
+    table.add(PICTURES[300:340])
+    table.tidy(with_index=True)
+    assert table.index_state() == module.IndexState(300, 300, 40)
+    found = LanceIndex(table, 340).search(PICTURES[320].vector, 1)
+    assert found.entries == [PICTURES[320].entry]
+    table.add(PICTURES[340:400])
+    table.tidy(with_index=True)
+    assert table.index_state() == module.IndexState(300, 400, 0)
+    table.add(PICTURES[400:1300])
+    table.tidy(with_index=True)
+    assert table.index_state() == module.IndexState(1300, 1300, 0)
+
+
+def test_many_queries_give_what_one_by_one_gives(index, queries):
+    for where in (None, "width < 105"):
+        for found, query in zip(search_many(index, np.stack(queries), 5, where), queries, strict=True):
+            alone = index.search(query, 5, where)
+            assert [entry.id for entry in found.entries] == [entry.id for entry in alone.entries]
+            assert found.scores == pytest.approx(alone.scores, abs=1e-6)
