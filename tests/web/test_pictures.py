@@ -146,7 +146,7 @@ def test_pictures_indexed_elsewhere_are_found_soon(open_service, own_gallery, ow
     late = Image.effect_mandelbrot((96, 96), (-2, -1.5, 1, 1.5), 50).convert("RGB")
     late.save(own_photos / "late.png")  # looks like no other, which would be folded
     Gallery.open(own_gallery, model=tiny_bundle.path).index(own_photos)
-    until = time.monotonic() + 10
-    while names() == before and time.monotonic() < until:
-        time.sleep(0.05)
+    deadline = time.monotonic() + 30
+    while names() == before and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert names() - before == {"late.png"}

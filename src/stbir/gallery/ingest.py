@@ -207,11 +207,12 @@ class Ingest:
             ImageError: The content was known when it was read, is not any more, and cannot be read again.
         """
         known = self._register.with_content(decoded.content_hash)
-        if known:
+        while decoded.vector is None and not known:  # forgotten since, or the file changes all the time
+            decoded = self._decoder.decode(decoded.file)
+            known = self._register.with_content(decoded.content_hash)
+        if known or decoded.vector is None:
             self._take_known(decoded.file, known)
             return
-        while decoded.vector is None:
-            decoded = self._decoder.decode(decoded.file)
         entry = self._enter(decoded.file, _described(decoded))
         self._pending.new.append(Picture(entry, decoded.vector, decoded.thumbnail))
 
