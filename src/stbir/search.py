@@ -18,6 +18,7 @@ from stbir.files import is_gone
 from stbir.gallery.catalogue import Entry, IndexReport, ModelMark, Picture
 from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Progress
 from stbir.gallery.lock import writer_lock
+from stbir.gallery.milvus.address import Address
 from stbir.gallery.scan import is_below
 from stbir.gallery.store import Store
 from stbir.gallery.update import check_model, find_pictures, open_index, read_catalogue, update
@@ -69,10 +70,19 @@ class Gallery:
         store: What lies there; None for a gallery that the first `index` will make.
         model: The model's directory; None takes the model shipped with stbir.
         threads: Threads for encoding; None takes every core.
+        address: Where the pictures of a gallery that is still to be made will lie; None for its directory.
     """
 
-    def __init__(self, path: Path, store: Store | None, model: Path | str | None, threads: int | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        store: Store | None,
+        model: Path | str | None,
+        threads: int | None,
+        address: str | None = None,
+    ) -> None:
         self.path = path
+        self._address = address
         self._store = store
         self._model = model
         self._threads = threads
@@ -89,6 +99,7 @@ class Gallery:
         model: Path | str | None = None,
         create: bool = True,
         threads: int | None = None,
+        store: str | None = None,
     ) -> Gallery:
         """Open a gallery.
 
@@ -97,17 +108,26 @@ class Gallery:
             model: Directory of a model bundle; None takes the model shipped with stbir.
             create: Whether there need not be a gallery yet; the first `index` then makes it.
             threads: Threads for encoding; None takes every core.
+            store: Where the pictures of a new gallery are to lie, such as `milvus://host:19530/collection`; None for
+                its directory. A gallery that is there already knows it.
 
         Returns:
             The gallery.
 
         Raises:
-            GalleryError: There is something else, or (without `create`) nothing.
+            GalleryError: There is something else, or (without `create`) nothing, or its pictures lie elsewhere.
+            InputError: `store` is no address.
         """
-        store = Store.open(path)
-        if store is None and not create:
+        present = Store.open(path)
+        address = None if store is None else str(Address.parse(store))
+        if present is None and not create:
             raise GalleryError(f"there is no gallery at {path}: make one with stbir index PHOTOS --gallery {path}")
-        return cls(Path(path).absolute(), store, model, threads)
+        if present is not None and address not in (None, present.metadata.store):
+            raise GalleryError(
+                f"the gallery {path} keeps its pictures in {present.metadata.store or 'its directory'}, not in "
+                f"{address}: leave --store out, or name a new directory"
+            )
+        return cls(Path(path).absolute(), present, model, threads, address)
 
     def index(
         self,
@@ -144,6 +164,7 @@ class Gallery:
             progress or Progress(),
             commit_rows=commit_rows,
             commit_seconds=commit_seconds,
+            address=self._address,
         )
 
     def search(
@@ -293,7 +314,8 @@ class Gallery:
                 or (missing and is_gone(entry.path))
             ]
             if removed:
-                store.table.delete([entry.id for entry in removed])
+                with store.held():
+                    store.table.delete([entry.id for entry in removed])
                 open_index(store)
         return removed
 

@@ -14,6 +14,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from stbir.errors import GalleryError
 from stbir.gallery.catalogue import SCHEMA_VERSION, Metadata, ModelMark, SkippedFile, SkippedFiles
 from stbir.gallery.failures import gallery_failures
 from stbir.gallery.lock import LOCK_FILE
+from stbir.gallery.milvus.address import Address
+from stbir.gallery.milvus.table import MilvusTable
 from stbir.gallery.scan import GALLERY_FILE
 from stbir.gallery.table import PictureTable
 
@@ -37,13 +40,15 @@ class Store:
     Attributes:
         path: Its directory, absolute.
         metadata: What gallery.json says.
-        table: Its pictures.
+        table: Its pictures; in Milvus if the metadata name a store.
     """
+
+    table: PictureTable | MilvusTable
 
     def __init__(self, path: Path, metadata: Metadata) -> None:
         self.path = path
         self.metadata = metadata
-        self.table = PictureTable(path, metadata.model.dims.total)
+        self.table = _table(path, metadata)
 
     @classmethod
     def open(cls, path: Path | str) -> Store | None:
@@ -78,22 +83,27 @@ class Store:
         return None
 
     @classmethod
-    def create(cls, path: Path | str, model: ModelMark) -> Store:
+    def create(cls, path: Path | str, model: ModelMark, address: str | None = None) -> Store:
         """Make a gallery; the writer's lock is held, so that no other process makes one there too.
 
         Args:
             path: Where; an existing directory.
             model: The model whose vectors will be stored.
+            address: Where its pictures are to lie (`stbir.gallery.milvus.address`) if not in the directory. If there is
+                a gallery already, the directory becomes another door to it.
 
         Returns:
             The store.
 
         Raises:
-            GalleryError: The directory cannot be written.
+            GalleryError: The directory cannot be written, or the store cannot be reached.
         """
         directory = Path(path).absolute()
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        metadata = Metadata(id=uuid.uuid4().hex, created=created, model=model)
+        metadata = Metadata(id=uuid.uuid4().hex, created=created, model=model, store=address)
+        table = _table(directory, metadata)
+        if isinstance(table, MilvusTable):
+            metadata = table.establish(metadata).model_copy(update={"store": address})
         with gallery_failures(directory, "make the gallery"):
             write_atomically(directory / GALLERY_FILE, _as_json(metadata))
         return cls(directory, metadata)
@@ -117,6 +127,14 @@ class Store:
             write_atomically(self.path / GALLERY_FILE, _as_json(metadata))
         return Store(self.path, metadata)
 
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the right to write against other machines; the lock on the directory is held already.
+
+        Raises:
+            GalleryError: A process elsewhere holds it.
+        """
+        return self.table.held() if isinstance(self.table, MilvusTable) else contextlib.nullcontext()
+
     def read_skipped(self) -> list[SkippedFile]:
         """Files that could not be decoded by this version of stbir."""
         try:
@@ -139,6 +157,14 @@ class Store:
                 with contextlib.suppress(FileNotFoundError):
                     total += (Path(folder) / name).stat().st_size
         return total
+
+
+def _table(path: Path, metadata: Metadata) -> PictureTable | MilvusTable:
+    """What reads and writes the pictures."""
+    dims = metadata.model.dims.total
+    if metadata.store is None:
+        return PictureTable(path, dims)
+    return MilvusTable(Address.parse(metadata.store), dims, metadata.id)
 
 
 def _is_beginning(name: str) -> bool:

@@ -16,6 +16,8 @@ from stbir.gallery.failures import gallery_failures
 from stbir.gallery.index import VectorIndex
 from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Ingest, Progress
 from stbir.gallery.lock import writer_lock
+from stbir.gallery.milvus.index import MilvusIndex
+from stbir.gallery.milvus.table import MilvusTable
 from stbir.gallery.scan import Scan, compare, is_below, scan
 from stbir.gallery.snapshot import read_entries, read_snapshot, write_snapshot
 from stbir.gallery.store import Store
@@ -79,6 +81,7 @@ def update(
     *,
     commit_rows: int = COMMIT_ROWS,
     commit_seconds: float = COMMIT_SECONDS,
+    address: str | None = None,
 ) -> IndexReport:
     """Bring a gallery up to date with what lies on disk.
 
@@ -89,6 +92,7 @@ def update(
         progress: Told what happens.
         commit_rows: Commit after so many pictures at the latest.
         commit_seconds: Commit after so many seconds at the latest.
+        address: Where the pictures of a gallery that is made are to lie; None for its directory.
 
     Returns:
         What was done.
@@ -98,7 +102,7 @@ def update(
         GalleryError: Another process writes to the gallery, it cannot be written, or a folder is empty all at once.
     """
     started = time.monotonic()
-    with _opened_for_writing(path, ModelMark.of(encoder.bundle.info)) as store:
+    with _opened_for_writing(path, ModelMark.of(encoder.bundle.info), address) as store:
         entries = read_catalogue(store)
         _refuse_vanished_folders(found, entries)
         difference = compare(found, entries)
@@ -120,11 +124,13 @@ def open_index(store: Store) -> VectorIndex:
         store: The gallery.
 
     Returns:
-        The exact scan for galleries up to `EXACT_MAX_PICTURES`, LanceDB's index above.
+        The exact scan for galleries up to `EXACT_MAX_PICTURES`, LanceDB's index above; in Milvus its own.
 
     Raises:
         GalleryError: The gallery cannot be read.
     """
+    if isinstance(store.table, MilvusTable):
+        return MilvusIndex(store.table, len(store.table))
     token = store.table.token()
     copy = read_snapshot(store.path, token)
     if copy is None:
@@ -142,15 +148,16 @@ def read_catalogue(store: Store) -> list[Entry]:
 
 
 @contextlib.contextmanager
-def _opened_for_writing(path: Path, model: ModelMark) -> Iterator[Store]:
+def _opened_for_writing(path: Path, model: ModelMark, address: str | None) -> Iterator[Store]:
     """Hold the writer's lock on a gallery of this model; only under the lock is it certain whether there is one."""
     Store.open(path)
     with gallery_failures(path, "make the gallery"):
         path.mkdir(parents=True, exist_ok=True)
     with writer_lock(path):
-        store = Store.open(path) or Store.create(path, model)
+        store = Store.open(path) or Store.create(path, model, address)
         check_model(store, model)
-        yield store.migrate()
+        with store.held():
+            yield store.migrate()
 
 
 def _read_and_copy(store: Store) -> tuple[list[Entry], Vectors]:
