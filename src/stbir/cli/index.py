@@ -31,6 +31,7 @@ SECONDS_BETWEEN_LINES = 10.0
     epilog=examples(
         "stbir index photos/ --gallery my.gallery",
         "stbir index photos/ scans/ --gallery my.gallery --exclude '*/drafts/*' --exclude '*.gif'",
+        "stbir index /mnt/photos --gallery my.gallery --store milvus://milvus.example:19530/photos",
     )
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
@@ -39,6 +40,11 @@ SECONDS_BETWEEN_LINES = 10.0
 @click.option(
     "--exclude", metavar="GLOB", multiple=True, help="Leave out paths or names that match; may be given several times."
 )
+@click.option(
+    "--store",
+    metavar="URL",
+    help="Where a new gallery keeps its pictures, such as milvus://host:19530/collection, instead of its directory.",
+)
 @THREADS_OPTION
 @JSON_OPTION
 def index(
@@ -46,6 +52,7 @@ def index(
     gallery_path: Path,
     model_path: Path | None,
     exclude: tuple[str, ...],
+    store: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -57,7 +64,7 @@ def index(
     """
     from stbir.search import Gallery
 
-    gallery = Gallery.open(gallery_path, model=model_path, threads=threads)
+    gallery = Gallery.open(gallery_path, model=model_path, threads=threads, store=store)
     progress = _make_progress()
     try:
         report = gallery.index(paths, exclude=exclude, progress=progress)

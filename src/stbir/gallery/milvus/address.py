@@ -4,7 +4,7 @@
     milvus://host:19530/database/collection        in a database of it
     milvus://host/collection?tls=true              encrypted; STBIR_MILVUS_CA names a file with its certificates
     milvus://host/collection?index=ivf_sq8         another index than hnsw
-    milvus+lite:///srv/photos.db/collection        Milvus Lite, a file on this machine
+    milvus+lite:///srv/photos.db/collection        Milvus Lite, a file on this machine; its index is flat
 
 It stands in gallery.json and in messages, so it holds no credentials: those come from the environment.
 """
@@ -20,9 +20,10 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from stbir.errors import InputError
 
 DEFAULT_PORT = 19530
-INDEXES = ("hnsw", "ivf_sq8", "flat")
 SERVER = "milvus"
 LITE = "milvus+lite"
+INDEXES = ("hnsw", "ivf_sq8", "flat")
+USUAL_INDEX = {SERVER: "hnsw", LITE: "flat"}  # in a file HNSW is no quicker and misses pictures
 MAX_NAME = 200
 EXPECTED = "expected milvus://HOST:PORT/COLLECTION or milvus+lite:///FILE.db/COLLECTION"
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -45,7 +46,7 @@ class Address:
     place: str
     collection: str
     database: str = ""
-    index: str = INDEXES[0]
+    index: str = "hnsw"
     is_secure: bool = False
     is_lite: bool = False
 
@@ -81,7 +82,7 @@ class Address:
         *above, collection = parts.path.split("/")[1:] or [""]
         if len(collection) > MAX_NAME or not _NAME.fullmatch(collection):
             _refuse(text, f"the collection's name {collection!r} must be letters, digits and _ ({EXPECTED})")
-        index = settings.get("index", INDEXES[0])
+        index = settings.get("index", USUAL_INDEX[parts.scheme])
         if parts.scheme == LITE:
             return cls(_file(text, parts, above), collection, index=index, is_lite=True)
         if not _HOST.fullmatch(parts.hostname or "") or len(above) > 1 or not all(map(_NAME.fullmatch, above)):
@@ -91,9 +92,10 @@ class Address:
         return cls(place, collection, "".join(above), index, is_secure=settings.get("tls") == "true")
 
     def __str__(self) -> str:
-        settings = ["tls=true"] * self.is_secure + [f"index={self.index}"] * (self.index != INDEXES[0])
+        scheme = LITE if self.is_lite else SERVER
+        settings = ["tls=true"] * self.is_secure + [f"index={self.index}"] * (self.index != USUAL_INDEX[scheme])
         path = f"/{self.database}/{self.collection}" if self.database else f"/{self.collection}"
-        return f"{LITE if self.is_lite else SERVER}://{self.place}{path}" + "?" * bool(settings) + "&".join(settings)
+        return f"{scheme}://{self.place}{path}" + "?" * bool(settings) + "&".join(settings)
 
 
 def _settings(text: str, parts: SplitResult) -> dict[str, str]:

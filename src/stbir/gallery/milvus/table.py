@@ -125,6 +125,11 @@ class MilvusTable:
             for entry, vector in zip(map(entry_of, found), vectors, strict=True)
         }
 
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """Vectors [D] by id; ids that are not there are left out."""
+        found = self._by_id(self._rows, ids, ("id", "vector"), "Strong")
+        return dict(zip((row["id"] for row in found), self.vectors_of(found), strict=True))
+
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """JPEG thumbnails by id; ids that are not there are left out."""
         wanted = [picture_id for picture_id in ids if not picture_id.startswith(".")]
@@ -308,25 +313,23 @@ class MilvusTable:
         self._write(self._records, [_record_row(name, text)])
 
     def _all_rows(self, condition: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Rows in order of id, however many: each request goes on after the last id."""
+        """Rows in order of id, however many."""
         found: list[dict[str, Any]] = []
-        last = ""
-        wanted = list({"id", *columns})
-        while True:
-            beyond = f"id > {quoted(last)}"
-            with self._failures("read"):
-                rows = self._opened().query(
-                    self._rows,
-                    filter=f"{beyond} and {condition}" if condition else beyond,
-                    output_fields=wanted,
-                    limit=ROWS_PER_REQUEST,
-                    consistency_level="Strong" if not last else "Session",
-                    timeout=READ_S,
-                )
-            found += sorted(map(dict, rows), key=lambda row: str(row["id"]))
-            if len(rows) < ROWS_PER_REQUEST:
-                return found
-            last = found[-1]["id"]
+        with self._failures("read"):
+            rows = self._opened().query_iterator(
+                self._rows,
+                batch_size=ROWS_PER_REQUEST,
+                filter=condition,
+                output_fields=list({"id", *columns}),
+                consistency_level="Strong",
+                timeout=READ_S,
+            )
+            try:
+                while batch := rows.next():
+                    found += map(dict, batch)
+            finally:
+                rows.close()
+        return found
 
     def _by_id(
         self, collection: str, ids: Sequence[str], columns: Sequence[str], consistency: str
