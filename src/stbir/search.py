@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from stbir.archives import is_missing
 from stbir.errors import GalleryError, QueryError
-from stbir.files import is_gone
 from stbir.gallery.catalogue import Entry, IndexReport, ModelMark, Picture
 from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Progress
 from stbir.gallery.lock import writer_lock
@@ -134,6 +134,8 @@ class Gallery:
         paths: Path | str | Sequence[Path | str],
         *,
         exclude: Sequence[str] = (),
+        hidden: bool = False,
+        follow_links: bool = False,
         progress: Progress | None = None,
         commit_rows: int = COMMIT_ROWS,
         commit_seconds: float = COMMIT_SECONDS,
@@ -141,8 +143,10 @@ class Gallery:
         """Bring the gallery up to date with folders of pictures; what is known already costs nothing.
 
         Args:
-            paths: Folders or single pictures.
+            paths: Folders, single pictures, zip and tar archives, or patterns such as `photos/**/*.jpg`.
             exclude: Patterns such as `*/drafts/*` or `*.gif` of what to leave out.
+            hidden: Whether files and folders whose name begins with a dot count.
+            follow_links: Whether links to folders are followed, each folder once.
             progress: Told what happens.
             commit_rows: Commit after so many pictures at the latest.
             commit_seconds: Commit after so many seconds at the latest.
@@ -156,7 +160,13 @@ class Gallery:
             GalleryError: It cannot be written; what was committed before stays.
         """
         store = self._refreshed()
-        found = find_pictures([paths] if isinstance(paths, str | os.PathLike) else paths, exclude, store)
+        found = find_pictures(
+            [paths] if isinstance(paths, str | os.PathLike) else paths,
+            exclude,
+            store,
+            hidden=hidden,
+            follow_links=follow_links,
+        )
         return update(
             self.path,
             found,
@@ -311,7 +321,7 @@ class Gallery:
                 for entry in entries
                 if entry.id in chosen
                 or (folder is not None and is_below(entry.path, folder))
-                or (missing and is_gone(entry.path))
+                or (missing and is_missing(entry.path))
             ]
             if removed:
                 with store.held():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stbir.archives import is_missing
 from stbir.cli.output import (
     GALLERY_OPTION,
     JSON_OPTION,
@@ -22,7 +23,6 @@ from stbir.cli.output import (
     shown_path,
 )
 from stbir.errors import InputError
-from stbir.files import is_gone
 
 if TYPE_CHECKING:
     from stbir.query import Hit, Query
@@ -176,7 +176,7 @@ def _make_sheet(gallery: Gallery, query: Query, hits: Sequence[Hit], path: Path 
     if len(hits) > MAX_HITS:
         click.echo(f"the contact sheet shows the first {MAX_HITS} of {len(hits):,} hits", err=True)
         hits = hits[:MAX_HITS]
-    missing = [hit.id for hit in hits if is_gone(hit.path)]
+    missing = [hit.id for hit in hits if is_missing(hit.path)]
     sheet = contact_sheet(query, hits, gallery.thumbnails(missing) if missing else {})
     try:
         write_atomically(path.absolute(), encode_sheet(sheet, path))

@@ -36,7 +36,8 @@ class Entry:
         camera: Maker and model of the camera; None if the file does not say.
         perceptual_hash: 16 hexadecimal digits, near to those of pictures that look the same; None in a row that an
             older stbir wrote, until the next `index` of its folder.
-        group: Id of the first of the pictures that look the same, in all of them; None for one that stands alone.
+        group: Id of the picture that it looks the same as, the first of its group; None for that one itself and for
+            a picture that stands alone, so that `group or id` names the group.
         folder: Path without the name; follows from the path.
         name: The file's name; follows from the path.
     """
@@ -138,6 +139,26 @@ class SkippedFiles(BaseModel):
 
     version: str
     files: tuple[SkippedFile, ...] = Field(default=())
+
+
+class ArchiveRecord(BaseModel):
+    """What an archive held, so that it is not read again while its size and time stay; see `scan.KnownArchive`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    size_bytes: int
+    mtime_ns: int
+    members: tuple[tuple[str, int, int], ...]
+    problems: tuple[str, ...]
+
+
+class ArchiveRecords(BaseModel):
+    """The contents of archives.json, by path; another version of stbir lists the archives again."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    archives: dict[str, ArchiveRecord]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ my.gallery/
   pictures.lance/   catalogue, vectors, thumbnails (stbir.gallery.table)
   snapshot/         a copy for quick reading (stbir.gallery.snapshot)
   skipped.json      files that could not be decoded
+  archives.json     what the archives held when they were last read
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import contextlib
 import json
 import os
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,17 +22,27 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 import stbir
+from stbir.archives import Member
 from stbir.atomic import write_atomically
 from stbir.errors import GalleryError
-from stbir.gallery.catalogue import SCHEMA_VERSION, Metadata, ModelMark, SkippedFile, SkippedFiles
+from stbir.gallery.catalogue import (
+    SCHEMA_VERSION,
+    ArchiveRecord,
+    ArchiveRecords,
+    Metadata,
+    ModelMark,
+    SkippedFile,
+    SkippedFiles,
+)
 from stbir.gallery.failures import gallery_failures
 from stbir.gallery.lock import LOCK_FILE
 from stbir.gallery.milvus.address import Address
 from stbir.gallery.milvus.table import MilvusTable
-from stbir.gallery.scan import GALLERY_FILE
+from stbir.gallery.scan import GALLERY_FILE, KnownArchive
 from stbir.gallery.table import PictureTable
 
 SKIPPED_FILE = "skipped.json"
+ARCHIVES_FILE = "archives.json"
 
 
 class Store:
@@ -148,6 +159,36 @@ class Store:
         record = SkippedFiles(version=stbir.__version__, files=tuple(files))
         with gallery_failures(self.path, "write to the gallery"):
             write_atomically(self.path / SKIPPED_FILE, _as_json(record))
+
+    def read_archives(self) -> dict[str, KnownArchive]:
+        """What archives held when this version of stbir listed them, by path."""
+        try:
+            record = ArchiveRecords.model_validate_json((self.path / ARCHIVES_FILE).read_bytes())
+        except (OSError, ValidationError):
+            return {}
+        if record.version != stbir.__version__:
+            return {}
+        return {
+            path: KnownArchive(
+                each.size_bytes, each.mtime_ns, tuple(Member(*member) for member in each.members), each.problems
+            )
+            for path, each in record.archives.items()
+        }
+
+    def write_archives(self, archives: Mapping[str, KnownArchive]) -> None:
+        """Remember what archives hold."""
+        records = {
+            path: ArchiveRecord(
+                size_bytes=each.size_bytes,
+                mtime_ns=each.mtime_ns,
+                members=tuple((member.name, member.size_bytes, member.place) for member in each.members),
+                problems=each.problems,
+            )
+            for path, each in archives.items()
+        }
+        with gallery_failures(self.path, "write to the gallery"):
+            content = ArchiveRecords(version=stbir.__version__, archives=records).model_dump_json()
+            write_atomically(self.path / ARCHIVES_FILE, content.encode())
 
     def num_bytes(self) -> int:
         """Size on disk; files that another process removes meanwhile do not count."""

@@ -104,6 +104,15 @@ class PictureTable:
                 found[row[0].id] = Picture(*row)
         return found
 
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """Vectors [D] by id; ids that are not there are left out."""
+        found: dict[str, Vectors] = {}
+        for statement in _id_statements(ids):
+            table = self._read(self._select(statement, ("id", "vector")))
+            if table is not None:
+                found.update(zip(table.column("id").to_pylist(), self._vectors(table), strict=True))
+        return found
+
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """JPEG thumbnails by id; ids that are not there are left out."""
         found: dict[str, bytes] = {}

@@ -21,19 +21,27 @@ from stbir.gallery.milvus.table import MilvusTable
 from stbir.gallery.scan import Scan, compare, is_below, scan
 from stbir.gallery.snapshot import read_entries, read_snapshot, write_snapshot
 from stbir.gallery.store import Store
-from stbir.images import PICTURE_SUFFIXES
 from stbir.model.encoder import Encoder
 
 EXACT_MAX_PICTURES = 20_000
 
 
-def find_pictures(paths: Sequence[Path | str], exclude: Sequence[str] = (), store: Store | None = None) -> Scan:
+def find_pictures(
+    paths: Sequence[Path | str],
+    exclude: Sequence[str] = (),
+    store: Store | None = None,
+    *,
+    hidden: bool = False,
+    follow_links: bool = False,
+) -> Scan:
     """Scan folders and refuse those where nothing is found.
 
     Args:
-        paths: Folders or single pictures.
+        paths: Folders, single pictures, archives, or patterns.
         exclude: Patterns of paths or names to leave out.
         store: The gallery that will be brought up to date, if there is one.
+        hidden: Whether files and folders whose name begins with a dot count.
+        follow_links: Whether links to folders are followed.
 
     Returns:
         What was found.
@@ -44,13 +52,14 @@ def find_pictures(paths: Sequence[Path | str], exclude: Sequence[str] = (), stor
     """
     if not paths:
         raise InputError("nothing to index: name one or more folders with pictures")
-    found = scan(paths, exclude)
+    known = {} if store is None else store.read_archives()
+    found = scan(paths, exclude, hidden=hidden, follow_links=follow_links, known_archives=known)
     if not found.files and store is not None:
         _refuse_vanished_folders(found, read_catalogue(store))
     if not found.files and not found.problems:
         raise InputError(
             f"no pictures in {', '.join(str(path) for path in paths)}: "
-            f"expected files ending in {', '.join(sorted(PICTURE_SUFFIXES))}"
+            "expected files such as .jpg, .png, .webp, .heic, .tif or .dng, or .zip and .tar archives of them"
         )
     return found
 
@@ -111,6 +120,7 @@ def update(
             report = ingest.run(found, difference)
         finally:
             progress.close()
+        _remember_archives(store, found)
         if report.added or report.changed or report.moved or report.removed:
             store.table.tidy(with_index=report.total > EXACT_MAX_PICTURES)
             open_index(store)
@@ -145,6 +155,14 @@ def read_catalogue(store: Store) -> list[Entry]:
     """All entries in order of path, from the snapshot if it is up to date, else from the table."""
     entries = read_entries(store.path, store.table.token())
     return store.table.entries() if entries is None else entries
+
+
+def _remember_archives(store: Store, found: Scan) -> None:
+    """Remember what the archives hold that were found, and those elsewhere."""
+    before = store.read_archives()
+    after = {path: known for path, known in before.items() if not found.covers(path)} | found.archives
+    if after != before:
+        store.write_archives(after)
 
 
 @contextlib.contextmanager

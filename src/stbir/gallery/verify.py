@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from stbir.archives import is_missing
 from stbir.errors import ImageError
-from stbir.files import is_gone
 from stbir.gallery.catalogue import Entry, Picture
 from stbir.gallery.store import Store
 from stbir.images import load_picture
@@ -54,7 +54,7 @@ def verify(store: Store) -> Check:
         rows = store.table.pictures([entry.id for entry in chunk])
         for entry in chunk:
             problems += _problems_of(entry, rows.get(entry.id), store.metadata.model.dims.total)
-    missing = tuple(Path(entry.path) for entry in entries if is_gone(entry.path))
+    missing = tuple(Path(entry.path) for entry in entries if is_missing(entry.path))
     return Check(len(entries), tuple(problems), missing)
 
 

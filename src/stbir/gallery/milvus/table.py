@@ -313,23 +313,29 @@ class MilvusTable:
         self._write(self._records, [_record_row(name, text)])
 
     def _all_rows(self, condition: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Rows in order of id, however many."""
+        """Rows in order of id, however many.
+
+        pymilvus has an iterator for this; with servers before 2.5 it reads the state of this machine's clock, which
+        misses what was just written. So its two options are given here, and each page reads the newest state.
+        """
         found: list[dict[str, Any]] = []
-        with self._failures("read"):
-            rows = self._opened().query_iterator(
-                self._rows,
-                batch_size=ROWS_PER_REQUEST,
-                filter=condition,
-                output_fields=list({"id", *columns}),
-                consistency_level="Strong",
-                timeout=READ_S,
-            )
-            try:
-                while batch := rows.next():
-                    found += map(dict, batch)
-            finally:
-                rows.close()
-        return found
+        wanted = list({"id", *columns})
+        while True:
+            beyond = f"id > {quoted(found[-1]['id'] if found else '')}"
+            with self._failures("read"):
+                rows = self._opened().query(
+                    self._rows,
+                    filter=f"{beyond} and ({condition})" if condition else beyond,
+                    output_fields=wanted,
+                    limit=ROWS_PER_REQUEST,
+                    iterator="True",
+                    reduce_stop_for_best="True",
+                    consistency_level="Strong" if not found else "Bounded",
+                    timeout=READ_S,
+                )
+            if not rows:
+                return found
+            found += map(dict, rows)
 
     def _by_id(
         self, collection: str, ids: Sequence[str], columns: Sequence[str], consistency: str
