@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,9 +17,11 @@ from typing import Self
 from stbir.archives import is_missing
 from stbir.errors import GalleryError, QueryError
 from stbir.gallery.catalogue import Entry, IndexReport, ModelMark, Picture
+from stbir.gallery.decode import Decoder
 from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Progress
 from stbir.gallery.lock import writer_lock
 from stbir.gallery.milvus.address import Address
+from stbir.gallery.ray import RayDecoder
 from stbir.gallery.scan import is_below
 from stbir.gallery.store import Store
 from stbir.gallery.update import check_model, find_pictures, open_index, read_catalogue, update
@@ -139,6 +142,7 @@ class Gallery:
         progress: Progress | None = None,
         commit_rows: int = COMMIT_ROWS,
         commit_seconds: float = COMMIT_SECONDS,
+        ray: str | None = None,
     ) -> IndexReport:
         """Bring the gallery up to date with folders of pictures; what is known already costs nothing.
 
@@ -150,6 +154,7 @@ class Gallery:
             progress: Told what happens.
             commit_rows: Commit after so many pictures at the latest.
             commit_seconds: Commit after so many seconds at the latest.
+            ray: Encode on this Ray cluster: `auto`, `local`, or its address; None encodes here.
 
         Returns:
             What was done; files that could not be used are listed in it.
@@ -175,6 +180,7 @@ class Gallery:
             commit_rows=commit_rows,
             commit_seconds=commit_seconds,
             address=self._address,
+            decoder=Decoder if ray is None else partial(RayDecoder, ray),
         )
 
     def search(

@@ -141,6 +141,8 @@ def table(backend: Backend) -> Tables:
     table = backend.make("pictures")
     for start in range(0, NUM_PICTURES, 500):
         table.add(PICTURES[start : start + 500])
+    if isinstance(table, MilvusTable):
+        table.flush()
     table.tidy(with_index=True)
     return table
 

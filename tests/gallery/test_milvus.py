@@ -278,8 +278,8 @@ def test_a_killed_server_loses_nothing(
 ) -> None:
     """The server dies after the third commit; one line says so, and the next run goes on where it stopped."""
     for name in ("CONNECT_S", "READ_S", "WRITE_S"):
-        monkeypatch.setattr(f"stbir.gallery.milvus.client.{name}", 5.0)
-        monkeypatch.setattr(f"stbir.gallery.milvus.table.{name}", 5.0, raising=False)
+        monkeypatch.setattr(f"stbir.gallery.milvus.client.{name}", 15.0)
+        monkeypatch.setattr(f"stbir.gallery.milvus.table.{name}", 15.0, raising=False)
     photos = photos_of(tmp_path / "many", 60)
     path = tmp_path / "my.gallery"
     gallery = Gallery.open(path, model=tiny_bundle.path, store=f"{milvus_server.address}/killed")

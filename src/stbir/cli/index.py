@@ -31,6 +31,7 @@ SECONDS_BETWEEN_LINES = 10.0
     epilog=examples(
         "stbir index photos/ --gallery my.gallery",
         "stbir index photos/ scans/ --gallery my.gallery --exclude '*/drafts/*' --exclude '*.gif'",
+        "stbir index /mnt/photos --gallery my.gallery --ray auto",
         "stbir index /mnt/photos --gallery my.gallery --store milvus://milvus.example:19530/photos",
     )
 )
@@ -45,6 +46,11 @@ SECONDS_BETWEEN_LINES = 10.0
     metavar="URL",
     help="Where a new gallery keeps its pictures, such as milvus://host:19530/collection, instead of its directory.",
 )
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Encode on a Ray cluster: auto for the one this machine belongs to, or its address.",
+)
 @THREADS_OPTION
 @JSON_OPTION
 def index(
@@ -53,6 +59,7 @@ def index(
     model_path: Path | None,
     exclude: tuple[str, ...],
     store: str | None,
+    ray: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -67,7 +74,7 @@ def index(
     gallery = Gallery.open(gallery_path, model=model_path, threads=threads, store=store)
     progress = _make_progress()
     try:
-        report = gallery.index(paths, exclude=exclude, progress=progress)
+        report = gallery.index(paths, exclude=exclude, progress=progress, ray=ray)
     except KeyboardInterrupt:
         progress.close()
         click.echo("stopped; what is encoded is kept, the same command goes on from here", err=True)

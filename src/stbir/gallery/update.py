@@ -11,10 +11,11 @@ from pathlib import Path
 from stbir.errors import GalleryError, InputError, ModelMismatchError
 from stbir.gallery.approximate import LanceIndex
 from stbir.gallery.catalogue import Entry, IndexReport, ModelMark, Vectors
+from stbir.gallery.decode import Decoder
 from stbir.gallery.exact import ExactIndex
 from stbir.gallery.failures import gallery_failures
 from stbir.gallery.index import VectorIndex
-from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Ingest, Progress
+from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Ingest, MakeDecoder, Progress
 from stbir.gallery.lock import writer_lock
 from stbir.gallery.milvus.index import MilvusIndex
 from stbir.gallery.milvus.table import MilvusTable
@@ -91,6 +92,7 @@ def update(
     commit_rows: int = COMMIT_ROWS,
     commit_seconds: float = COMMIT_SECONDS,
     address: str | None = None,
+    decoder: MakeDecoder = Decoder,
 ) -> IndexReport:
     """Bring a gallery up to date with what lies on disk.
 
@@ -102,6 +104,7 @@ def update(
         commit_rows: Commit after so many pictures at the latest.
         commit_seconds: Commit after so many seconds at the latest.
         address: Where the pictures of a gallery that is made are to lie; None for its directory.
+        decoder: Makes what decodes and encodes files.
 
     Returns:
         What was done.
@@ -115,7 +118,15 @@ def update(
         entries = read_catalogue(store)
         _refuse_vanished_folders(found, entries)
         difference = compare(found, entries)
-        ingest = Ingest(store, entries, encoder, progress, commit_rows=commit_rows, commit_seconds=commit_seconds)
+        ingest = Ingest(
+            store,
+            entries,
+            encoder,
+            progress,
+            commit_rows=commit_rows,
+            commit_seconds=commit_seconds,
+            decoder=decoder,
+        )
         try:
             report = ingest.run(found, difference)
         finally:

@@ -209,9 +209,12 @@ class MilvusTable:
         with self._commit():
             self._delete(ids)
 
-    def tidy(self, *, with_index: bool) -> None:  # noqa: ARG002 - Milvus keeps its index without being told
-        """Write what Milvus still keeps in its log into its own files."""
-        with self._failures("tidy"):
+    def tidy(self, *, with_index: bool) -> None:  # noqa: ARG002 - as for PictureTable
+        """Nothing to do: Milvus joins, indexes and clears away by itself."""
+
+    def flush(self) -> None:
+        """Have what is in the log written into segments and indexed now; Milvus does so by itself in time."""
+        with self._failures("flush"):
             for name in (self._rows, self._records):
                 self._opened().flush(name, timeout=WRITE_S)
 
