@@ -11,6 +11,7 @@ Ray is an optional part (`pip install 'stbir[ray]'`), imported when a cluster is
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import pickle
 import warnings
@@ -121,7 +122,7 @@ def connect(address: str) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                ray.init(address=address, log_to_driver=False, logging_level="error", **settings)
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
             except (ConnectionError, OSError, RuntimeError, ValueError, AssertionError) as error:
                 reason = " ".join(str(error).split())[:200]
                 raise GalleryError(

@@ -209,7 +209,7 @@ class MilvusTable:
         with self._commit():
             self._delete(ids)
 
-    def tidy(self, *, with_index: bool) -> None:  # noqa: ARG002 - as for PictureTable
+    def tidy(self, *, with_index: bool) -> None:
         """Nothing to do: Milvus joins, indexes and clears away by itself."""
 
     def flush(self) -> None:
