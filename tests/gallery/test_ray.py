@@ -89,6 +89,13 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         on_ray.connect("auto")
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:9", "ray://127.0.0.1:9"])
+def test_where_nobody_listens_is_said_at_once(address: str) -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    with pytest.raises(GalleryError, match="there is no Ray cluster at"):
+        on_ray.connect(address)
+
+
 class Cluster:
     """Two Ray nodes of one core each on this machine, and `stbir` run as a process of its own that uses them."""
 
@@ -232,7 +239,7 @@ def test_a_killed_worker_s_task_is_done_again(
 
 
 @pytest.mark.slow
-def test_a_lost_machine_and_then_the_cluster(
+def test_a_lost_machine_and_then_a_lost_cluster(
     cluster: Cluster, tiny_bundle: Bundle, photos: Path, tmp_path: Path, expected: dict[str, object]
 ) -> None:
     """The second node dies: the first does its part. Then there is no cluster: one line, and what is there stays."""

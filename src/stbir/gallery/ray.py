@@ -14,6 +14,7 @@ import contextlib
 import logging
 import os
 import pickle
+import socket
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import lru_cache
@@ -34,7 +35,8 @@ FILES_PER_TASK = 32
 MEMBERS_PER_TASK = 2000
 TASKS_PER_PARTITION = 1000
 MAX_RETRIES = 5
-LOCAL = "local"
+CONNECT_S = 10.0
+AUTO, LOCAL = "auto", "local"
 
 Outcome = tuple[Found, Decoded | ImageError]
 
@@ -117,6 +119,8 @@ def connect(address: str) -> None:
         import ray.data
     except ImportError:
         raise MissingExtraError("encoding on a cluster (--ray)", "ray") from None
+    if not ray.is_initialized():
+        _refuse_nobody(os.environ.get("RAY_ADDRESS", address) if address == AUTO else address)
     settings: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {}
     if not ray.is_initialized():
         with warnings.catch_warnings():
@@ -124,16 +128,34 @@ def connect(address: str) -> None:
             try:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
             except (ConnectionError, OSError, RuntimeError, ValueError, AssertionError) as error:
-                reason = " ".join(str(error).split())[:200]
-                raise GalleryError(
-                    f"there is no Ray cluster at {address}: {reason}; start one with ray start --head, "
-                    "or leave --ray out"
-                ) from None
+                raise _no_cluster(address, error) from None
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True
     context.execution_options.verbose_progress = False
     context.log_internal_stack_trace_to_stdout = False
+
+
+def _refuse_nobody(address: str) -> None:
+    """Ray itself waits for minutes where nobody listens.
+
+    Raises:
+        GalleryError: Nobody listens at an address with a port.
+    """
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_S).close()
+    except (OSError, OverflowError) as error:
+        raise _no_cluster(address, error) from None
+
+
+def _no_cluster(address: str, error: Exception) -> GalleryError:
+    reason = " ".join(str(error).split())[:200]
+    return GalleryError(
+        f"there is no Ray cluster at {address}: {reason}; start one with ray start --head, or leave --ray out"
+    )
 
 
 def _tasks(files: Iterable[Found]) -> Iterator[list[Found]]:
