@@ -54,6 +54,7 @@ class GalleryInfo:
         num_bytes: Its size on disk.
         model: The model that made its vectors.
         folders: Where its pictures lie.
+        store: Where its pictures lie if not in the directory; `num_bytes` does not count them then.
     """
 
     path: Path
@@ -63,6 +64,7 @@ class GalleryInfo:
     num_bytes: int
     model: ModelMark
     folders: tuple[Folder, ...]
+    store: str | None = None
 
 
 class Gallery:
@@ -290,6 +292,7 @@ class Gallery:
             num_bytes=store.num_bytes(),
             model=store.metadata.model,
             folders=tuple(Folder(Path(root), number) for root, number in sorted(counts.items())),
+            store=store.metadata.store,
         )
 
     def remove(

@@ -213,6 +213,8 @@ def test_the_commands_work_as_with_any_gallery(
     hits = json.loads(capsys.readouterr().out)["hits"]
     assert {Path(hit["path"]).parent.name for hit in hits} == {"red"}
     assert len(hits) == 4
+    assert main(["gallery", "info", "--gallery", gallery]) == 0
+    assert f"store     {place}" in capsys.readouterr().out
     assert main(["gallery", "verify", "--gallery", gallery]) == 0
     assert main(["gallery", "remove", "--gallery", gallery, hits[0]["id"]]) == 0
     capsys.readouterr()

@@ -95,10 +95,7 @@ class MilvusTable:
 
     def __len__(self) -> int:
         with self._failures("read"):
-            (found,) = self._opened().query(
-                self._rows, filter="", output_fields=["count(*)"], consistency_level="Strong", timeout=READ_S
-            )
-            return int(found["count(*)"])
+            return self._count("", "Strong")
 
     def token(self) -> str:
         """Name of the present state; changes with every commit of any process. `empty` before the first."""
@@ -139,6 +136,11 @@ class MilvusTable:
     def matching_ids(self, where: str) -> set[str]:
         """Ids of the pictures that fulfil a filter; see `PictureTable.matching_ids`."""
         return {row["id"] for row in self._all_rows(self.filter_of(where), ("id",))}
+
+    def count(self, where: str) -> int:
+        """How many pictures fulfil a filter; `QueryError` if it cannot be understood."""
+        with self._failures("read"):
+            return self._count(self.filter_of(where), "Bounded")
 
     def filter_of(self, where: str) -> str:
         """An SQL condition in the language of this server's filters.
@@ -300,6 +302,16 @@ class MilvusTable:
         self._client().create_collection(
             name, schema=schema, index_params=plan, consistency_level="Bounded", timeout=WRITE_S
         )
+
+    def _count(self, condition: str, consistency: str) -> int:
+        (found,) = self._opened().query(
+            self._rows,
+            filter=condition,
+            output_fields=["count(*)"],
+            consistency_level=consistency,
+            timeout=READ_S,
+        )
+        return int(found["count(*)"])
 
     def _record(self, name: str, consistency: str = "Strong") -> str | None:
         with self._failures("read"):
