@@ -16,7 +16,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-START_S = 90.0
+START_S = 180.0
 NUM_PORTS = 12
 ETCD_PORT = 2380
 # The server's own choice of ports does not see those that another one holds on other interfaces.

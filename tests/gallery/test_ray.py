@@ -28,7 +28,7 @@ from stbir.search import Gallery
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 NUM_PICTURES = 150
-START_S = 90.0
+START_S = 180.0
 
 
 def never(_digest: str) -> bool:
