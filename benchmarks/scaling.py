@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from latency import machine, say
+from stbir.errors import GalleryError
 from stbir.gallery.catalogue import Entry, Metadata, ModelMark, Picture
 from stbir.gallery.decode import Decoder
 from stbir.gallery.milvus.address import Address
@@ -212,7 +213,7 @@ def milvus(folder: Path, index: str, pictures: list[Picture], bundle: Bundle, py
         for start in range(0, len(pictures), ROWS_PER_COMMIT):
             table.add(pictures[start : start + ROWS_PER_COMMIT])
         written = time.perf_counter() - started
-        table.flush()
+        flush(table)
         wait_until_indexed(table)
         started = time.perf_counter()
         settled = settle(server)
@@ -233,8 +234,19 @@ def warm_up(place: str, index: str, pictures: list[Picture], bundle: Bundle) -> 
     """What the server needs once, whatever it holds."""
     table = opened(f"{place}/warm?index={index}", bundle)
     table.add(pictures)
-    table.flush()
+    flush(table)
     wait_until_indexed(table)
+
+
+def flush(table: MilvusTable) -> None:
+    """Write everything into segments, however long that takes on this machine."""
+    for attempt in range(10):
+        try:
+            table.flush()
+            return
+        except GalleryError as error:
+            say(f"attempt {attempt}: {error}")
+    raise SystemExit("the server does not flush")
 
 
 def opened(address: str, bundle: Bundle) -> MilvusTable:

@@ -96,7 +96,8 @@ def is_missing(path: str | os.PathLike[str]) -> bool:
     if inside is None:
         return is_gone(name)
     try:
-        return not any(member.name == inside[1] for member in list_members(inside[0], lambda _: True).members)
+        listing = list_members(inside[0], lambda name: name == inside[1])
+        return listing.is_whole and not listing.members
     except ImageError:
         return False
 

@@ -15,6 +15,7 @@ import logging
 import os
 import pickle
 import socket
+import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import lru_cache
@@ -134,6 +135,13 @@ def connect(address: str) -> None:
     context.execution_options.preserve_order = True
     context.execution_options.verbose_progress = False
     context.log_internal_stack_trace_to_stdout = False
+
+
+def leave() -> None:
+    """Leave the cluster that `connect` joined, if any."""
+    ray = sys.modules.get("ray")
+    if ray is not None:
+        ray.shutdown()
 
 
 def _refuse_nobody(address: str) -> None:

@@ -11,6 +11,7 @@ import os
 import re
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import repeat
 from pathlib import Path
@@ -30,12 +31,30 @@ MAX_SMALL_FRAGMENTS = 8
 IDS_PER_STATEMENT = 500
 NPROBES = 60
 REFINE_FACTOR = 10
+INDEX_PREFIX = "vectors_of_"
+MAX_GROWTH = 4
+FLAT_ROWS_WITHOUT_INDEX = 5_000
 _SEPARATOR = re.escape(os.sep)
 _NEW_COLUMNS = {
     **dict.fromkeys(OPTIONAL_COLUMNS, "CAST(NULL AS string)"),
     "folder": f"regexp_replace(path, '{_SEPARATOR}[^{_SEPARATOR}]*$', '')",
     "name": f"regexp_replace(path, '(?s)^.*{_SEPARATOR}', '')",
 }
+
+
+@dataclass(frozen=True)
+class IndexState:
+    """How far the approximate index covers a table.
+
+    Attributes:
+        num_trained: Rows that there were when it was trained; 0 if there is none.
+        num_indexed: Rows in it.
+        num_unindexed: Rows that a search compares one by one.
+    """
+
+    num_trained: int
+    num_indexed: int
+    num_unindexed: int
 
 
 class PictureTable:
@@ -140,15 +159,37 @@ class PictureTable:
         try:
             return set(query.to_arrow().column("id").to_pylist())
         except (ValueError, RuntimeError) as error:
-            raise _bad_filter(where, error) from None
+            raise self._bad_filter(where, error) from None
 
-    def nearest(self, query: Vectors, top: int, where: str | None) -> tuple[list[Entry], Vectors]:
-        """Approximate search in the table's own index.
+    def count(self, where: str) -> int:
+        """How many pictures fulfil a filter; `QueryError` if it cannot be understood."""
+        table = self._opened()
+        if table is None:
+            return 0
+        try:
+            return int(table.count_rows(where))
+        except (ValueError, RuntimeError) as error:
+            raise self._bad_filter(where, error) from None
+
+    def nearest(
+        self,
+        query: Vectors,
+        top: int,
+        where: str | None,
+        *,
+        nprobes: int = NPROBES,
+        refine: int = REFINE_FACTOR,
+        is_exact: bool = False,
+    ) -> tuple[list[Entry], Vectors]:
+        """Search in the table's own index, or past it.
 
         Args:
             query: [D].
             top: How many.
             where: SQL condition, or None.
+            nprobes: How many partitions of the index are looked through.
+            refine: How many candidates for each hit are compared by their whole vectors.
+            is_exact: Whether every picture that fulfils the condition is compared instead.
 
         Returns:
             K <= top entries and their vectors [K, D], best first by cosine.
@@ -159,8 +200,11 @@ class PictureTable:
         table = self._opened()
         if table is None:
             return [], np.empty((0, len(query)), np.float32)
-        request = table.search(query, vector_column_name="vector").distance_type("cosine").nprobes(NPROBES)
-        request = request.refine_factor(REFINE_FACTOR).limit(top)
+        request = table.search(query, vector_column_name="vector").distance_type("cosine").limit(top)
+        if is_exact:
+            request = request.bypass_vector_index()
+        else:
+            request = request.minimum_nprobes(nprobes).maximum_nprobes(0).refine_factor(refine)
         request = request.select(_present(table, [*COLUMNS, "vector", "_distance"]))
         if where is not None:
             request = request.where(where, prefilter=True)
@@ -168,7 +212,7 @@ class PictureTable:
             found = request.to_arrow()
         except (ValueError, RuntimeError) as error:
             if where is not None:
-                raise _bad_filter(where, error) from None
+                raise self._bad_filter(where, error) from None
             raise
         return _entries(found), self._vectors(found)
 
@@ -214,6 +258,9 @@ class PictureTable:
     def tidy(self, *, with_index: bool) -> None:
         """Join small fragments, drop versions older than an hour, keep the approximate index fresh.
 
+        New rows are searched one by one until they are enough to be worth putting into the index. The index is trained
+        anew when the gallery has become several times as large: its partitions would be too few.
+
         Args:
             with_index: Whether the gallery is large enough to be searched by the approximate index.
         """
@@ -221,13 +268,56 @@ class PictureTable:
             table = self._opened()
             if table is None:
                 return
-            if with_index and not table.list_indices():
-                from lancedb.index import IvfRq
-
-                table.create_index("vector", config=IvfRq(distance_type="cosine"))
-            if with_index or table.stats()["fragment_stats"]["num_small_fragments"] > MAX_SMALL_FRAGMENTS:
+            is_fresh = with_index and self._train_index(table)
+            if is_fresh or self._is_untidy(table, with_index=with_index):
                 table.optimize(cleanup_older_than=KEEP_OLD_VERSIONS)
             self._sync()
+
+    def index_state(self) -> IndexState:
+        """How far the approximate index covers the table."""
+        table = self._opened()
+        if table is None:
+            return IndexState(0, 0, 0)
+        with self._failures("read the gallery"):
+            num_rows = int(table.count_rows())
+            name = _index_name(table)
+            if name is None:
+                return IndexState(0, 0, num_rows)
+            stats = table.index_stats(name)
+            trained = name.removeprefix(INDEX_PREFIX)
+            num_trained = int(trained) if trained.isdigit() else 0
+            return IndexState(num_trained, int(stats.num_indexed_rows), int(stats.num_unindexed_rows))
+
+    def train_index(self) -> None:
+        """Train the approximate index anew, whatever its state."""
+        with self._failures("build the index of"):
+            table = self._opened()
+            if table is not None:
+                self._build_index(table)
+                self._sync()
+
+    def _train_index(self, table: Any) -> bool:
+        """Build the index if there is none, or if it was trained for a much smaller gallery; whether it was built."""
+        state = self.index_state()
+        num_rows = state.num_indexed + state.num_unindexed
+        if state.num_trained and num_rows <= MAX_GROWTH * state.num_trained:
+            return False
+        self._build_index(table)
+        return True
+
+    def _build_index(self, table: Any) -> None:
+        from lancedb.index import IvfRq
+
+        old = _index_name(table)
+        name = f"{INDEX_PREFIX}{table.count_rows()}"
+        if old is not None:
+            table.drop_index(old)
+        table.create_index("vector", config=IvfRq(distance_type="cosine"), name=name)
+
+    def _is_untidy(self, table: Any, *, with_index: bool) -> bool:
+        if with_index and self.index_state().num_unindexed > FLAT_ROWS_WITHOUT_INDEX:
+            return True
+        return int(table.stats()["fragment_stats"]["num_small_fragments"]) > MAX_SMALL_FRAGMENTS
 
     def _database(self) -> Any:
         import lancedb
@@ -302,18 +392,31 @@ class PictureTable:
             if fresh:
                 sync_directory(Path(folder))
 
+    def _bad_filter(self, where: str, error: Exception) -> QueryError:
+        """The error for a condition that LanceDB refuses."""
+        reason = first_line(error).removeprefix("Invalid input, ").removeprefix("Schema error: ")
+        reason = reason.split(" Valid fields are ")[0].rstrip(".")
+        names = ", ".join((*COLUMNS, *self.own_columns()))
+        return QueryError(
+            f"cannot use the filter {where!r}: {reason}; it may name {names}, "
+            "for example \"width >= 800 AND path LIKE '%boots%'\""
+        )
+
+    def own_columns(self) -> dict[str, Any]:
+        """Names and Arrow types of the columns that the user added."""
+        table = self._opened()
+        if table is None:
+            return {}
+        known = {*COLUMNS, "vector", "thumbnail"}
+        return {field.name: field.type for field in table.schema if field.name not in known}
+
     def _failures(self, doing: str) -> contextlib.AbstractContextManager[None]:
         return gallery_failures(self._gallery, doing)
 
 
-def _bad_filter(where: str, error: Exception) -> QueryError:
-    """The error for a condition that LanceDB refuses."""
-    reason = first_line(error).removeprefix("Invalid input, ").removeprefix("Schema error: ")
-    reason = reason.split(" Valid fields are ")[0].rstrip(".")
-    return QueryError(
-        f"cannot use the filter {where!r}: {reason}; it may name {', '.join(COLUMNS)}, "
-        "for example \"width >= 800 AND path LIKE '%boots%'\""
-    )
+def _index_name(table: Any) -> str | None:
+    """Name of the index over the vectors; None if there is none."""
+    return next((str(index.name) for index in table.list_indices() if list(index.columns) == ["vector"]), None)
 
 
 def _entries(table: Any) -> list[Entry]:
