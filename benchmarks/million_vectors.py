@@ -1,8 +1,8 @@
 """A million realistic vectors and real queries: the material of benchmarks/million.py.
 
 Pictures of six data sets and drawings and words of four are encoded by the shipped model. The pictures are then
-multiplied: a new vector lies between a picture and one of its nearest neighbours of the same category, and is shifted by
-the difference of another pair of neighbours, so that it keeps to the directions and distances in which real pictures
+multiplied: a new vector lies between a picture and one of its nearest neighbours of the same category, and is shifted
+by the difference of another pair of neighbours, so that it keeps to the directions and distances in which real pictures
 differ. Both comparison spaces are treated apart and made unit again, like the model's own.
 """
 

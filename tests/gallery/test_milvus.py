@@ -273,6 +273,18 @@ def photos_of(folder: Path, number: int) -> Path:
     return folder
 
 
+def test_what_needs_files_is_refused_in_one_line(
+    place: str, tiny_bundle: Bundle, photos: Path, tmp_path: Path
+) -> None:
+    gallery = Gallery.open(tmp_path / "a.gallery", model=tiny_bundle.path, store=place)
+    gallery.index(photos / "red")
+    for refused in (gallery.versions, gallery.repair, gallery.compact, lambda: gallery.export(tmp_path / "x.parquet")):
+        with pytest.raises(GalleryError, match="this needs one in files") as caught:
+            refused()
+        assert "\n" not in str(caught.value)
+    assert gallery.verify(files=True).problems == ()
+
+
 @pytest.mark.milvus
 @pytest.mark.slow
 def test_a_killed_server_loses_nothing(

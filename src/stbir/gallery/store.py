@@ -138,6 +138,20 @@ class Store:
             write_atomically(self.path / GALLERY_FILE, _as_json(metadata))
         return Store(self.path, metadata)
 
+    @property
+    def files(self) -> PictureTable:
+        """The pictures, for what can only be done where they lie in files of this machine.
+
+        Raises:
+            GalleryError: They lie in a store.
+        """
+        if isinstance(self.table, MilvusTable):
+            raise GalleryError(
+                f"the gallery {self.path} keeps its pictures in {self.table.address}, this needs one in files: leave "
+                "versions, backups and repairs to its server; columns of your own are not kept there"
+            )
+        return self.table
+
     def held(self) -> AbstractContextManager[None]:
         """Hold the right to write against other machines; the lock on the directory is held already.
 

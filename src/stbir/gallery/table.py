@@ -10,9 +10,9 @@ import contextlib
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +20,7 @@ from typing import Any, cast
 import numpy as np
 
 from stbir.atomic import sync_directory
-from stbir.errors import QueryError
+from stbir.errors import GalleryError, QueryError
 from stbir.gallery.catalogue import COLUMNS, OPTIONAL_COLUMNS, Entry, Picture, Vectors
 from stbir.gallery.failures import first_line, gallery_failures
 
@@ -96,9 +96,9 @@ class PictureTable:
                 return EMPTY
             if not manifests:
                 return EMPTY
-            newest = max(manifests, key=_version_of)
+            newest = max(manifests, key=version_of)
             content = (folder / newest).read_bytes()
-            return f"{_version_of(newest)}-{zlib.crc32(content):08x}"
+            return f"{version_of(newest)}-{zlib.crc32(content):08x}"
 
     def entries(self) -> list[Entry]:
         """The whole catalogue, in order of path."""
@@ -139,6 +139,15 @@ class PictureTable:
             table = self._read(self._select(statement, ("id", "thumbnail")))
             if table is not None:
                 found.update(zip(table.column("id").to_pylist(), table.column("thumbnail").to_pylist(), strict=True))
+        return found
+
+    def texts(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
+        """What text columns of the user's own say, joined, by id."""
+        found: dict[str, str] = {}
+        for statement in _id_statements(ids):
+            table = self._read(self._select(statement, ("id", *columns)))
+            for row in table.to_pylist() if table is not None else ():
+                found[row["id"]] = "\n".join(row[name] for name in columns if row[name])
         return found
 
     def matching_ids(self, where: str) -> set[str]:
@@ -216,6 +225,107 @@ class PictureTable:
             raise
         return _entries(found), self._vectors(found)
 
+    def batches(self, columns: Sequence[str], size: int, where: str | None = None) -> Iterator[Any]:
+        """The rows as Arrow record batches, read one after the other.
+
+        Args:
+            columns: Which columns.
+            size: Rows of a batch at most.
+            where: SQL condition, or None.
+
+        Yields:
+            Batches.
+
+        Raises:
+            GalleryError: The gallery cannot be read.
+        """
+        query = self._select(where, columns)
+        if query is None:
+            return
+        with self._failures("read the gallery"):
+            reader = query.to_batches(size)
+        while True:
+            with self._failures("read the gallery"):
+                batch = next(reader, None)
+            if batch is None:
+                return
+            yield batch
+
+    def chunks(self, size: int) -> Iterator[list[Picture]]:
+        """All rows, so many at a time, read one chunk after the other.
+
+        Args:
+            size: Rows of a chunk at most.
+
+        Yields:
+            Chunks.
+
+        Raises:
+            GalleryError: The gallery cannot be read.
+        """
+        import pyarrow as pa
+
+        for batch in self.batches((*COLUMNS, "vector", "thumbnail"), size):
+            table = pa.Table.from_batches([batch])
+            with self._failures("read the gallery"):
+                thumbnails = table.column("thumbnail").to_pylist()
+                rows = [Picture(*row) for row in zip(_entries(table), self._vectors(table), thumbnails, strict=True)]
+            yield rows
+
+    def row_places(self) -> list[tuple[int, str | None]]:
+        """LanceDB's own number of every row, and its id where the ids can be read."""
+        table = self._opened()
+        if table is None:
+            return []
+        with contextlib.suppress(RuntimeError, ValueError, OSError):
+            found = table.search().select(["id"]).with_row_id(True).to_arrow()
+            return list(zip(found.column("_rowid").to_pylist(), found.column("id").to_pylist(), strict=True))
+        with self._failures("read the rows of"):
+            found = table.search().select(["_rowid"]).with_row_id(True).to_arrow()
+            return [(number, None) for number in found.column("_rowid").to_pylist()]
+
+    def row_at(self, place: int) -> Picture | None:
+        """One row by LanceDB's own number; None if it cannot be read."""
+        table = self._opened()
+        if table is None:
+            return None
+        try:
+            found = table.take_row_ids([place]).select(_present(table, [*COLUMNS, "vector", "thumbnail"])).to_arrow()
+            return Picture(_entries(found)[0], self._vectors(found)[0], found.column("thumbnail")[0].as_py())
+        except (RuntimeError, ValueError, OSError, IndexError):
+            return None
+
+    def opened(self) -> Any:
+        """LanceDB's table at its newest version, for what keeps a gallery; None if nothing was stored yet."""
+        return self._opened()
+
+    def commit(self, doing: str, change: Callable[[Any], object]) -> None:
+        """Change LanceDB's table and flush what was written to the disk.
+
+        Args:
+            doing: What is done, for the message of a failure: "cannot {doing} GALLERY".
+            change: Gets the table.
+
+        Raises:
+            GalleryError: It failed, or nothing was stored yet.
+        """
+        table = self._opened()
+        if table is None:
+            raise GalleryError(f"cannot {doing} {self._gallery}: it holds no pictures yet; run stbir index first")
+        with self._failures(doing):
+            change(table)
+            self._sync()
+
+    def append(self, rows: Any) -> None:
+        """Commit rows given as an Arrow table with all columns, the user's own included."""
+        with self._failures("write to the gallery"):
+            table = self._opened()
+            if table is None:
+                self._table = self._database().create_table(TABLE, rows)
+            else:
+                table.add(rows)
+            self._sync()
+
     def add(self, pictures: Sequence[Picture]) -> None:
         """Commit new pictures, whose ids and paths are new."""
         with self._failures("write to the gallery"):
@@ -270,8 +380,33 @@ class PictureTable:
                 return
             is_fresh = with_index and self._train_index(table)
             if is_fresh or self._is_untidy(table, with_index=with_index):
-                table.optimize(cleanup_older_than=KEEP_OLD_VERSIONS)
+                self._optimize(table, KEEP_OLD_VERSIONS)
             self._sync()
+
+    def compact(self, keep_versions: timedelta = KEEP_OLD_VERSIONS) -> None:
+        """Join fragments, bring the index up to date and drop old versions now.
+
+        Args:
+            keep_versions: Versions younger than this stay; pinned ones always do.
+        """
+        with self._failures("compact the gallery"):
+            table = self._opened()
+            if table is not None:
+                self._optimize(table, keep_versions)
+                self._sync()
+
+    def _optimize(self, table: Any, keep_versions: timedelta) -> None:
+        """LanceDB refuses to clean up past a pinned version: while there are pins, only what is newer can go."""
+        table.optimize(cleanup_older_than=timedelta(days=36500))
+        pinned = [int(each["version"]) for each in table.tags.list().values()]
+        if not pinned:
+            table.cleanup_old_versions(keep_versions)
+            return
+        now = datetime.now(UTC).astimezone().replace(tzinfo=None)
+        made = {int(each["version"]): each["timestamp"] for each in table.list_versions()}
+        oldest = min((now - made[version] for version in pinned if version in made), default=keep_versions)
+        if oldest < keep_versions:
+            table.cleanup_old_versions(keep_versions)
 
     def index_state(self) -> IndexState:
         """How far the approximate index covers the table."""
@@ -440,7 +575,7 @@ def _id_statements(ids: Sequence[str]) -> Iterator[str]:
         yield f"id IN ({quoted})"
 
 
-def _version_of(manifest: str) -> int:
+def version_of(manifest: str) -> int:
     """Version of a Lance manifest by its file name, which counts down from 2^64 - 1 in the newer naming."""
     stem = manifest.partition(".")[0]
     number = int(stem) if stem.isdigit() else 0

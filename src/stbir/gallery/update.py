@@ -138,11 +138,12 @@ def update(
     return replace(report, seconds=time.monotonic() - started)
 
 
-def open_index(store: Store) -> VectorIndex:
+def open_index(store: Store, *, leaves_copy: bool = True) -> VectorIndex:
     """Open a gallery for searching, the quickest way its size and state allow.
 
     Args:
         store: The gallery.
+        leaves_copy: Whether a copy may be written that the next reader opens at once.
 
     Returns:
         The exact scan for galleries up to `EXACT_MAX_PICTURES`, LanceDB's index above; in Milvus its own.
@@ -158,7 +159,7 @@ def open_index(store: Store) -> VectorIndex:
         num_pictures = len(store.table)
         if num_pictures > EXACT_MAX_PICTURES:
             return LanceIndex(store.table, num_pictures)
-        copy = _read_and_copy(store)
+        copy = _read_and_copy(store, leaves_copy=leaves_copy)
     return ExactIndex(*copy, store.table.matching_ids)
 
 
@@ -189,11 +190,11 @@ def _opened_for_writing(path: Path, model: ModelMark, address: str | None) -> It
             yield store.migrate()
 
 
-def _read_and_copy(store: Store) -> tuple[list[Entry], Vectors]:
+def _read_and_copy(store: Store, *, leaves_copy: bool) -> tuple[list[Entry], Vectors]:
     """Read the table, and leave a snapshot for the next reader where the directory can be written."""
     token = store.table.token()
     entries, vectors = store.table.entries_and_vectors()
-    if token == store.table.token():
+    if leaves_copy and token == store.table.token():
         with contextlib.suppress(OSError):
             write_snapshot(store.path, token, entries, vectors)
     return entries, vectors

@@ -122,6 +122,13 @@ class MilvusTable:
             for entry, vector in zip(map(entry_of, found), vectors, strict=True)
         }
 
+    def chunks(self, size: int) -> Iterator[list[Picture]]:
+        """All rows, so many at a time at most, in order of id."""
+        for rows in self._pages("", (*COLUMNS, "vector"), min(size, ROWS_PER_REQUEST)):
+            thumbnails = self.thumbnails([row["id"] for row in rows])
+            entries, vectors = map(entry_of, rows), self.vectors_of(rows)
+            yield [Picture(e, v, thumbnails.get(e.id, b"")) for e, v in zip(entries, vectors, strict=True)]
+
     def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         """Vectors [D] by id; ids that are not there are left out."""
         found = self._by_id(self._rows, ids, ("id", "vector"), "Strong")
@@ -328,29 +335,33 @@ class MilvusTable:
         self._write(self._records, [_record_row(name, text)])
 
     def _all_rows(self, condition: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Rows in order of id, however many.
+        """Rows in order of id, however many."""
+        return [row for page in self._pages(condition, columns, ROWS_PER_REQUEST) for row in page]
+
+    def _pages(self, condition: str, columns: Sequence[str], size: int) -> Iterator[list[dict[str, Any]]]:
+        """Rows in order of id, so many at a time.
 
         pymilvus has an iterator for this; with servers before 2.5 it reads the state of this machine's clock, which
         misses what was just written. So its two options are given here, and each page reads the newest state.
         """
-        found: list[dict[str, Any]] = []
-        wanted = list({"id", *columns})
+        last, consistency = "", "Strong"
         while True:
-            beyond = f"id > {quoted(found[-1]['id'] if found else '')}"
+            beyond = f"id > {quoted(last)}"
             with self._failures("read"):
                 rows = self._opened().query(
                     self._rows,
                     filter=f"{beyond} and ({condition})" if condition else beyond,
-                    output_fields=wanted,
-                    limit=ROWS_PER_REQUEST,
+                    output_fields=list({"id", *columns}),
+                    limit=size,
                     iterator="True",
                     reduce_stop_for_best="True",
-                    consistency_level="Strong" if not found else "Bounded",
+                    consistency_level=consistency,
                     timeout=READ_S,
                 )
             if not rows:
-                return found
-            found += map(dict, rows)
+                return
+            yield [dict(row) for row in rows]
+            last, consistency = str(rows[-1]["id"]), "Bounded"
 
     def _by_id(
         self, collection: str, ids: Sequence[str], columns: Sequence[str], consistency: str
