@@ -179,6 +179,7 @@ def test_a_lost_lease_stops_the_writer_before_it_writes(shelf: Shelf) -> None:
     [
         {"owner": "x", "until": time.time() - 1, "host": "elsewhere", "pid": 1},
         {"owner": "x", "until": time.time() + 99, "host": lease._host(), "pid": 2**22 + 1},
+        {"owner": "left in this process", "until": time.time() + 99, "host": lease._host(), "pid": os.getpid()},
         {"owner": "x"},
         ["no lease"],
         "torn",
@@ -273,9 +274,7 @@ def photos_of(folder: Path, number: int) -> Path:
     return folder
 
 
-def test_what_needs_files_is_refused_in_one_line(
-    place: str, tiny_bundle: Bundle, photos: Path, tmp_path: Path
-) -> None:
+def test_what_needs_files_is_refused_in_one_line(place: str, tiny_bundle: Bundle, photos: Path, tmp_path: Path) -> None:
     gallery = Gallery.open(tmp_path / "a.gallery", model=tiny_bundle.path, store=place)
     gallery.index(photos / "red")
     for refused in (gallery.versions, gallery.repair, gallery.compact, lambda: gallery.export(tmp_path / "x.parquet")):

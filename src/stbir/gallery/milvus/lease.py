@@ -20,6 +20,7 @@ from stbir.errors import GalleryError
 
 LEASE_S = 120.0
 SETTLE_S = 0.5
+_held_here: set[str] = set()
 
 
 class Lease:
@@ -46,16 +47,19 @@ class Lease:
             GalleryError: Another process holds it.
         """
         self._refuse_other()
-        self._owner = uuid.uuid4().hex
-        self._renew()
-        time.sleep(SETTLE_S)
+        self._owner = owner = uuid.uuid4().hex
+        _held_here.add(owner)
         try:
+            self._renew()
+            time.sleep(SETTLE_S)
             self._refuse_other()
             yield
         finally:
             self._owner = ""
+            _held_here.discard(owner)
             with contextlib.suppress(GalleryError):  # the store may be what failed
-                self._write("")
+                if _record(self._read()).get("owner") == owner:
+                    self._write("")
 
     def check(self) -> None:
         """Before a commit: is it still ours? Renews it in time.
@@ -98,6 +102,8 @@ def _is_alive(record: dict[str, Any]) -> bool:
         return False
     if record.get("host") != _host() or not isinstance(pid := record.get("pid"), int):
         return True
+    if pid == os.getpid():
+        return record.get("owner") in _held_here  # else left when the store could not be reached
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

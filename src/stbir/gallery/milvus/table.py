@@ -115,7 +115,7 @@ class MilvusTable:
     def pictures(self, ids: Sequence[str]) -> dict[str, Picture]:
         """Whole rows by id; ids that are not there are left out."""
         thumbnails = self.thumbnails(ids)
-        found = self._by_id(self._rows, ids, (*COLUMNS, "vector"), "Strong")
+        found = self._by(self._rows, "id", ids, (*COLUMNS, "vector"))
         vectors = self.vectors_of(found)
         return {
             entry.id: Picture(entry, vector, thumbnails.get(entry.id, b""))
@@ -131,13 +131,13 @@ class MilvusTable:
 
     def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
         """Vectors [D] by id; ids that are not there are left out."""
-        found = self._by_id(self._rows, ids, ("id", "vector"), "Strong")
+        found = self._by(self._rows, "id", ids, ("id", "vector"))
         return dict(zip((row["id"] for row in found), self.vectors_of(found), strict=True))
 
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """JPEG thumbnails by id; ids that are not there are left out."""
         wanted = [picture_id for picture_id in ids if not picture_id.startswith(".")]
-        rows = self._by_id(self._records, wanted, ("id", "content"), "Session")
+        rows = self._by(self._records, "id", wanted, ("id", "content"), "Session")
         return {row["id"]: base64.b64decode(row["content"]) for row in rows}
 
     def matching_ids(self, where: str) -> set[str]:
@@ -210,7 +210,8 @@ class MilvusTable:
             if key != "id":
                 kept = {picture.entry.id for picture in pictures}
                 values = [str(getattr(picture.entry, key)) for picture in pictures]
-                self._delete([row["id"] for row in self._by(key, values) if row["id"] not in kept])
+                old = self._by(self._rows, key, values, ("id",))
+                self._delete([row["id"] for row in old if row["id"] not in kept])
             self._upsert(pictures)
 
     def delete(self, ids: Sequence[str]) -> None:
@@ -342,9 +343,11 @@ class MilvusTable:
         """Rows in order of id, so many at a time.
 
         pymilvus has an iterator for this; with servers before 2.5 it reads the state of this machine's clock, which
-        misses what was just written. So its two options are given here, and each page reads the newest state.
+        misses what was just written. So its two options are given here; and because a server of 2.3 then does not wait
+        for the newest state, whatever is asked for, a count without them waits first.
         """
-        last, consistency = "", "Strong"
+        len(self)
+        last = ""
         while True:
             beyond = f"id > {quoted(last)}"
             with self._failures("read"):
@@ -355,31 +358,30 @@ class MilvusTable:
                     limit=size,
                     iterator="True",
                     reduce_stop_for_best="True",
-                    consistency_level=consistency,
+                    consistency_level="Bounded",
                     timeout=READ_S,
                 )
             if not rows:
                 return
             yield [dict(row) for row in rows]
-            last, consistency = str(rows[-1]["id"]), "Bounded"
+            last = str(rows[-1]["id"])
 
-    def _by_id(
-        self, collection: str, ids: Sequence[str], columns: Sequence[str], consistency: str
+    def _by(
+        self, collection: str, key: str, values: Sequence[str], columns: Sequence[str], consistency: str = "Strong"
     ) -> list[dict[str, Any]]:
+        """Rows whose column `key` has one of the values."""
         found: list[dict[str, Any]] = []
-        for condition in _conditions("id", ids):
+        for condition in _conditions(key, values):
             with self._failures("read"):
                 found += self._opened().query(
                     collection,
                     filter=condition,
                     output_fields=list(columns),
+                    limit=MAX_ROWS,
                     consistency_level=consistency,
                     timeout=READ_S,
                 )
         return found
-
-    def _by(self, key: str, values: Sequence[str]) -> list[dict[str, Any]]:
-        return [row for condition in _conditions(key, values) for row in self._all_rows(condition, ("id",))]
 
     @contextlib.contextmanager
     def _commit(self) -> Iterator[None]:
