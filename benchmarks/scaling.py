@@ -44,6 +44,7 @@ SIZES = (10**5, 10**6, 10**7, 10**8, 10**9)
 SERVER_INDEXES = ("hnsw", "ivf_sq8")
 ROWS_PER_COMMIT = 2000
 NUM_CATALOGUE = 100_000
+MAX_ENCODED = 200
 GB = 1e9
 
 
@@ -125,6 +126,7 @@ def encoding(options: argparse.Namespace, bundle: Bundle, folder: Path) -> dict[
     else:
         source = options.pictures
     paths = [path for path in sorted(source.rglob("*")) if path.suffix.lower() in (".jpg", ".jpeg", ".png")]
+    paths = paths[:: math.ceil(len(paths) / MAX_ENCODED)]
     files = [Found(str(path), str(source), path.stat().st_size, 1) for path in paths]
     decoder = Decoder(Encoder(bundle, 1), lambda _digest: False)
     decoder.decode(files[0])
