@@ -190,7 +190,7 @@ def lance(folder: Path, pictures: list[Picture], dims: int) -> dict[str, Any]:
     written = time.perf_counter() - started
     without_index = size(folder)
     started = time.perf_counter()
-    table.tidy(with_index=True)
+    table.train_index()
     return {
         "rows_per_s": round(len(pictures) / written),
         "disk_bytes": round(without_index / len(pictures)),
