@@ -65,9 +65,9 @@ def main() -> None:
     if options.page.is_file():
         text = options.page.read_text(encoding="utf-8")
         for name, block in {"measured": measured_table(measured), "sizes": size_table(rows, assumed)}.items():
-            text = re.sub(
-                rf"(<!-- {name}: benchmarks/scaling.py -->\n).*?(<!-- end -->)", rf"\1{block}\2", text, flags=re.DOTALL
-            )
+            before, rest = text.split(f"<!-- {name}: benchmarks/scaling.py -->\n")
+            _, after = rest.split("<!-- end -->", 1)
+            text = f"{before}<!-- {name}: benchmarks/scaling.py -->\n{block}<!-- end -->{after}"
         options.page.write_text(text, encoding="utf-8")
 
 
