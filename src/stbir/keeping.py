@@ -18,7 +18,7 @@ from stbir.gallery.metadata import Attached, attach, read_sheet
 from stbir.gallery.repair import Repair, repair
 from stbir.gallery.scan import is_below
 from stbir.gallery.store import Store
-from stbir.gallery.table import KEEP_OLD_VERSIONS, PictureTable
+from stbir.gallery.table import KEEP_OLD_VERSIONS
 from stbir.gallery.update import open_index, read_catalogue
 from stbir.gallery.verify import Check, verify
 from stbir.gallery.versions import Version, list_versions, pin, roll_back, unpin
@@ -91,7 +91,7 @@ class Keeping(ABC):
         Args:
             files: Whether every picture's file is read too and compared with what was encoded.
         """
-        return verify(self._in_files(), files=files)
+        return verify(self._existing(), files=files)
 
     def repair(self) -> Repair:
         """Make a damaged gallery sound: encode anew what can be, drop what cannot, rebuild index and quick copy.
@@ -117,13 +117,13 @@ class Keeping(ABC):
         """
         with self._writing() as store:
             before = store.num_bytes()
-            store.table.compact(keep_versions)
+            store.files.compact(keep_versions)
             open_index(store)
             return before - store.num_bytes()
 
     def versions(self) -> list[Version]:
         """All states of the gallery that can still be gone back to, the oldest first."""
-        return list_versions(self._in_files())
+        return list_versions(self._existing())
 
     def pin(self, name: str, version: int | str | None = None) -> Version:
         """Keep a version under a name, however old it becomes.
@@ -171,7 +171,7 @@ class Keeping(ABC):
         Raises:
             InputError: The file cannot be written.
         """
-        return export_parquet(self._in_files(), file)
+        return export_parquet(self._existing(), file)
 
     def attach_metadata(self, file: Path | str) -> Attached:
         """Give pictures columns of your own, for `where`.
@@ -194,24 +194,19 @@ class Keeping(ABC):
 
     def columns(self) -> Mapping[str, str]:
         """Names and types of the columns of your own."""
-        return {name: str(kind) for name, kind in self._in_files().table.own_columns().items()}
+        return {name: str(kind) for name, kind in self._existing().files.own_columns().items()}
 
     @contextmanager
     def _writing(self) -> Iterator[Store]:
         """The store, in this version's schema, with the writer's lock held."""
         self._check_writable()
-        with writer_lock(self._in_files().path):
-            yield self._in_files().migrate()
+        with writer_lock(self._existing().path):
+            store = self._existing()
+            with store.held():
+                yield store.migrate()
 
     def _check_writable(self) -> None:
         if self.read_only:
             raise GalleryError(
                 f"the gallery {self.path} was opened for reading only: open it without read_only to change it"
             )
-
-    def _in_files(self) -> Store:
-        """The store, if the gallery lies in files of this machine."""
-        store = self._existing()
-        if not isinstance(store.table, PictureTable):
-            raise GalleryError(f"the gallery {self.path} does not lie in files: keep it with its own server's tools")
-        return store

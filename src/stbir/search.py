@@ -10,13 +10,17 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from stbir.errors import GalleryError, InputError, QueryError
 from stbir.gallery.catalogue import Entry, IndexReport, ModelMark, Picture
+from stbir.gallery.decode import Decoder
 from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Progress
+from stbir.gallery.milvus.address import Address
+from stbir.gallery.ray import RayDecoder
 from stbir.gallery.store import Store
 from stbir.gallery.table import PictureTable
 from stbir.gallery.update import check_model, find_pictures, open_index, read_catalogue, update
@@ -53,6 +57,7 @@ class GalleryInfo:
         num_bytes: Its size on disk.
         model: The model that made its vectors.
         folders: Where its pictures lie.
+        store: Where its pictures lie if not in the directory; `num_bytes` does not count them then.
     """
 
     path: Path
@@ -62,6 +67,7 @@ class GalleryInfo:
     num_bytes: int
     model: ModelMark
     folders: tuple[Folder, ...]
+    store: str | None = None
 
 
 class Gallery(Keeping):
@@ -73,6 +79,7 @@ class Gallery(Keeping):
         model: The model's directory; None takes the model shipped with stbir.
         threads: Threads for encoding; None takes every core.
         read_only: Whether nothing may be written to it.
+        address: Where the pictures of a gallery that is still to be made will lie; None for its directory.
     """
 
     def __init__(
@@ -82,9 +89,11 @@ class Gallery(Keeping):
         model: Path | str | None,
         threads: int | None,
         read_only: bool = False,
+        address: str | None = None,
     ) -> None:
         self.path = path
         self.read_only = read_only
+        self._address = address
         self._store = store
         self._model = model
         self._threads = threads
@@ -102,6 +111,7 @@ class Gallery(Keeping):
         create: bool = True,
         threads: int | None = None,
         read_only: bool = False,
+        store: str | None = None,
     ) -> Gallery:
         """Open a gallery.
 
@@ -111,17 +121,26 @@ class Gallery(Keeping):
             create: Whether there need not be a gallery yet; the first `index` then makes it.
             threads: Threads for encoding; None takes every core.
             read_only: Whether nothing is written to it, not even a copy for quicker opening.
+            store: Where the pictures of a new gallery are to lie, such as `milvus://host:19530/collection`; None for
+                its directory. A gallery that is there already knows it.
 
         Returns:
             The gallery.
 
         Raises:
-            GalleryError: There is something else, or (without `create`) nothing.
+            GalleryError: There is something else, or (without `create`) nothing, or its pictures lie elsewhere.
+            InputError: `store` is no address.
         """
-        store = Store.open(path)
-        if store is None and (read_only or not create):
+        present = Store.open(path)
+        address = None if store is None else str(Address.parse(store))
+        if present is None and (read_only or not create):
             raise GalleryError(f"there is no gallery at {path}: make one with stbir index PHOTOS --gallery {path}")
-        return cls(Path(path).absolute(), store, model, threads, read_only)
+        if present is not None and address not in (None, present.metadata.store):
+            raise GalleryError(
+                f"the gallery {path} keeps its pictures in {present.metadata.store or 'its directory'}, not in "
+                f"{address}: leave --store out, or name a new directory"
+            )
+        return cls(Path(path).absolute(), present, model, threads, read_only, address)
 
     def index(
         self,
@@ -133,6 +152,7 @@ class Gallery(Keeping):
         progress: Progress | None = None,
         commit_rows: int = COMMIT_ROWS,
         commit_seconds: float = COMMIT_SECONDS,
+        ray: str | None = None,
     ) -> IndexReport:
         """Bring the gallery up to date with folders of pictures; what is known already costs nothing.
 
@@ -144,6 +164,7 @@ class Gallery(Keeping):
             progress: Told what happens.
             commit_rows: Commit after so many pictures at the latest.
             commit_seconds: Commit after so many seconds at the latest.
+            ray: Encode on this Ray cluster: `auto`, `local`, or its address; None encodes here.
 
         Returns:
             What was done; files that could not be used are listed in it.
@@ -169,6 +190,8 @@ class Gallery(Keeping):
             progress or Progress(),
             commit_rows=commit_rows,
             commit_seconds=commit_seconds,
+            address=self._address,
+            decoder=Decoder if ray is None else partial(RayDecoder, ray),
         )
 
     def add(self, pictures: Path | str | Sequence[Path | str], *, progress: Progress | None = None) -> IndexReport:
@@ -349,7 +372,9 @@ class Gallery(Keeping):
         if not weight:
             return None
         table = self._existing().table
-        own = table.own_columns() if isinstance(table, PictureTable) else {}
+        if not isinstance(table, PictureTable):
+            return NameSignal(weight, ("name",), None)
+        own = table.own_columns()
         captions = tuple(name for name in TEXT_COLUMNS if str(own.get(name)) == "string")
         texts_of = (lambda ids: table.texts(ids, captions)) if captions else None
         return NameSignal(weight, ("name", *captions), texts_of)
@@ -414,6 +439,7 @@ class Gallery(Keeping):
             num_bytes=store.num_bytes(),
             model=store.metadata.model,
             folders=tuple(Folder(Path(root), number) for root, number in sorted(counts.items())),
+            store=store.metadata.store,
         )
 
     def close(self) -> None:

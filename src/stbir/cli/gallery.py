@@ -39,6 +39,7 @@ def info(gallery_path: Path, as_json: bool) -> None:
         print_json(
             {
                 "path": str(found.path),
+                "store": found.store,
                 "created": found.created,
                 "num_pictures": found.num_pictures,
                 "num_skipped": found.num_skipped,
@@ -50,6 +51,8 @@ def info(gallery_path: Path, as_json: bool) -> None:
         return
     dims = found.model.dims
     click.echo(f"gallery   {shown_path(found.path)}")
+    if found.store:
+        click.echo(f"store     {found.store}")
     click.echo(f"pictures  {found.num_pictures:,}" + (f" ({found.num_skipped:,} skipped)" if found.num_skipped else ""))
     click.echo(f"size      {shown_bytes(found.num_bytes)}")
     click.echo(f"created   {found.created}")

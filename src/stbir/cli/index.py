@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ SECONDS_BETWEEN_LINES = 10.0
         "stbir index photos/ --gallery my.gallery",
         "stbir index photos/ scans.zip 'shards/*.tar' --gallery my.gallery --exclude '*/drafts/*' --exclude '*.gif'",
         "stbir index photos/ --gallery my.gallery --watch",
+        "stbir index /mnt/photos --gallery my.gallery --ray auto",
+        "stbir index /mnt/photos --gallery my.gallery --store milvus://milvus.example:19530/photos",
     )
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
@@ -46,6 +49,16 @@ SECONDS_BETWEEN_LINES = 10.0
 @click.option("--hidden", is_flag=True, help="Take files and folders whose name begins with a dot too.")
 @click.option("--follow-links", is_flag=True, help="Go into linked folders too, into each one once.")
 @click.option("--watch", is_flag=True, help="Stay, and index again whenever something changes; Ctrl-C ends it.")
+@click.option(
+    "--store",
+    metavar="URL",
+    help="Where a new gallery keeps its pictures, such as milvus://host:19530/collection, instead of its directory.",
+)
+@click.option(
+    "--ray",
+    metavar="ADDRESS",
+    help="Encode on a Ray cluster: auto for the one this machine belongs to, or its address.",
+)
 @THREADS_OPTION
 @JSON_OPTION
 def index(
@@ -56,6 +69,8 @@ def index(
     hidden: bool,
     follow_links: bool,
     watch: bool,
+    store: str | None,
+    ray: str | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -69,12 +84,15 @@ def index(
     from stbir.gallery.watch import changes
     from stbir.search import Gallery
 
-    gallery = Gallery.open(gallery_path, model=model_path, threads=threads)
+    gallery = Gallery.open(gallery_path, model=model_path, threads=threads, store=store)
 
     def run() -> None:
         progress = _make_progress()
         try:
-            report = gallery.index(paths, exclude=exclude, hidden=hidden, follow_links=follow_links, progress=progress)
+            with _on_ray(ray):
+                report = gallery.index(
+                    paths, exclude=exclude, hidden=hidden, follow_links=follow_links, progress=progress, ray=ray
+                )
         except KeyboardInterrupt:
             progress.close()
             click.echo("stopped; what is encoded is kept, the same command goes on from here", err=True)
@@ -85,6 +103,21 @@ def index(
     run()
     if waiting is not None:
         _stay(run, waiting)
+
+
+@contextlib.contextmanager
+def _on_ray(address: str | None) -> Iterator[None]:
+    """Ray tells of lost workers on stdout, where results belong: until we have left it, that goes to stderr."""
+    if address is None:
+        yield
+        return
+    from stbir.gallery.ray import leave
+
+    with contextlib.redirect_stdout(sys.stderr):
+        try:
+            yield
+        finally:
+            leave()
 
 
 def _stay(run: Callable[[], None], waiting: Iterable[bool]) -> None:

@@ -110,7 +110,7 @@ class ModelMark(BaseModel):
 class Metadata(BaseModel):
     """The contents of gallery.json, written when the gallery is made and when its schema is brought up to date.
 
-    Version 2 added the columns from `archive` on.
+    Version 2 added the columns from `archive` on. `store` is where the pictures lie if not in the gallery's directory.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,6 +119,7 @@ class Metadata(BaseModel):
     id: str
     created: str
     model: ModelMark
+    store: str | None = None
 
 
 class SkippedFile(BaseModel):

@@ -62,7 +62,7 @@ def export_parquet(store: Store, file: Path | str) -> Exported:
     import pyarrow.parquet as pq
 
     target = Path(file).absolute()
-    table = store.table.opened()
+    table = store.files.opened()
     if table is None:
         raise GalleryError(f"the gallery {store.path} holds no pictures: there is nothing to export")
     columns = [field.name for field in table.schema]
@@ -71,7 +71,7 @@ def export_parquet(store: Store, file: Path | str) -> Exported:
     number = 0
     try:
         with pq.ParquetWriter(part, schema, compression="zstd") as writer:
-            for batch in store.table.batches(columns, ROWS_AT_ONCE):
+            for batch in store.files.batches(columns, ROWS_AT_ONCE):
                 writer.write_table(pa.Table.from_batches([batch]).select(columns).cast(schema))
                 number += batch.num_rows
         with part.open("rb") as stream:
@@ -115,7 +115,7 @@ def import_parquet(file: Path | str, gallery: Path | str, moved: Mapping[str, st
                 raise GalleryError(f"there is a gallery at {gallery} already: name a new directory")
             store = Store.create(path, metadata.model)
             for rows in _batches(file, reader):
-                store.table.append(_moved(rows, moved or {}))
+                store.files.append(_moved(rows, moved or {}))
             num_pictures = len(store.table)
             store.table.tidy(with_index=num_pictures > EXACT_MAX_PICTURES)
             if num_pictures:

@@ -7,7 +7,7 @@ the next run goes on from there. Files that cannot be used are reported and pass
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,8 @@ __all__ = ["COMMIT_ROWS", "COMMIT_SECONDS", "ID_DIGITS", "Ingest", "Progress"]
 COMMIT_SECONDS = 5.0
 COMMIT_ROWS = 2000
 FILL_ROWS = 500
+
+MakeDecoder = Callable[[Encoder, Callable[[str], bool]], Decoder]
 
 
 class Progress:
@@ -73,6 +75,7 @@ class Ingest:
         progress: Told what happens.
         commit_rows: Commit after so many pictures at the latest.
         commit_seconds: Commit after so many seconds at the latest.
+        decoder: Makes what decodes and encodes files; another one does so elsewhere.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Ingest:
         *,
         commit_rows: int = COMMIT_ROWS,
         commit_seconds: float = COMMIT_SECONDS,
+        decoder: MakeDecoder = Decoder,
     ) -> None:
         self._store = store
         self._progress = progress
@@ -91,7 +95,7 @@ class Ingest:
         self._commit_seconds = commit_seconds
         self._register = Register(entries)
         self._groups = Groups(entries, store.table.vectors)
-        self._decoder = Decoder(encoder, self._is_known)
+        self._decoder = decoder(encoder, self._is_known)
         self._stored_ids = set(self._register.by_id)
         self._stored_paths = set(self._register.by_path)
         self._gone: dict[str, Entry] = {}

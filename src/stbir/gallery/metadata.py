@@ -130,7 +130,7 @@ def attach(store: Store, sheet: Sheet) -> Attached:
     import pyarrow as pa
 
     kinds = {name: _kind(values) for name, values in sheet.columns.items()}
-    present = {name: str(kind) for name, kind in store.table.own_columns().items()}
+    present = {name: str(kind) for name, kind in store.files.own_columns().items()}
     arrow = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
     for name, kind in kinds.items():
         wanted = present.get(name, str(arrow[kind]))
@@ -159,7 +159,7 @@ def attach(store: Store, sheet: Sheet) -> Attached:
         if chosen:
             table.merge_insert("id").when_matched_update_all().execute(pa.table(rows, schema=pa.schema(fields)))
 
-    store.table.commit("write metadata to", change)
+    store.files.commit("write metadata to", change)
     return Attached(len(chosen), {name: SQL_TYPES[kind] for name, kind in kinds.items()}, unknown)
 
 

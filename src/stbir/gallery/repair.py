@@ -55,6 +55,7 @@ def repair(store: Store, encoder: Encoder) -> Repair:
     Raises:
         GalleryError: No state of the table can be opened, or the gallery cannot be written.
     """
+    table = store.files
     went_back_to = _go_back(store)
     shutil.rmtree(store.path / FOLDER, ignore_errors=True)
     damaged = set(verify(store).damaged_ids)
@@ -65,15 +66,15 @@ def repair(store: Store, encoder: Encoder) -> Repair:
         if (again := _encoded_again(picture, encoder)) is None:
             dropped.append(picture.entry.id)
             continue
-        store.table.replace([again], "id")
+        table.replace([again], "id")
         encoded.append(Path(again.entry.path))
     dropped += _drop_unreadable(store)
     if dropped:
-        store.table.delete(dropped)
+        table.delete(dropped)
     dropped += _drop_repeated(store)
     num_pictures = len(store.table)
     if num_pictures > EXACT_MAX_PICTURES:
-        store.table.train_index()
+        table.train_index()
     if num_pictures:
         open_index(store)
     return Repair(num_pictures, tuple(encoded), tuple(dropped), went_back_to, verify(store))
@@ -112,16 +113,16 @@ def _readable_damaged(store: Store, damaged: set[str]) -> list[Picture]:
     """Rows that can be read although something in them is damaged."""
     if not damaged:
         return []
-    places = [place for place, name in store.table.row_places() if name in damaged]
-    return [picture for place in places if (picture := store.table.row_at(place)) is not None]
+    places = [place for place, name in store.files.row_places() if name in damaged]
+    return [picture for place in places if (picture := store.files.row_at(place)) is not None]
 
 
 def _drop_unreadable(store: Store) -> list[str]:
     """Drop rows that cannot be read at all; they are named where their ids can be read."""
-    gone = [(place, name) for place, name in store.table.row_places() if store.table.row_at(place) is None]
+    gone = [(place, name) for place, name in store.files.row_places() if store.files.row_at(place) is None]
     if gone:
         numbers = ", ".join(str(place) for place, _ in gone)
-        store.table.commit("repair", lambda table: table.delete(f"_rowid IN ({numbers})"))
+        store.files.commit("repair", lambda table: table.delete(f"_rowid IN ({numbers})"))
     return [name or f"row {place}" for place, name in gone]
 
 
@@ -129,8 +130,8 @@ def _drop_repeated(store: Store) -> list[str]:
     """Keep the first row of those that share an id or a path."""
     seen: set[str] = set()
     repeated: list[tuple[int, str]] = []
-    for place, name in store.table.row_places():
-        picture = store.table.row_at(place)
+    for place, name in store.files.row_places():
+        picture = store.files.row_at(place)
         if picture is None:
             continue
         keys = {f"id {picture.entry.id}", f"path {picture.entry.path}"}
@@ -139,7 +140,7 @@ def _drop_repeated(store: Store) -> list[str]:
         seen |= keys
     if repeated:
         numbers = ", ".join(str(place) for place, _ in repeated)
-        store.table.commit("repair", lambda table: table.delete(f"_rowid IN ({numbers})"))
+        store.files.commit("repair", lambda table: table.delete(f"_rowid IN ({numbers})"))
     return [name for _, name in repeated]
 
 

@@ -15,6 +15,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,6 +36,8 @@ from stbir.gallery.catalogue import (
 )
 from stbir.gallery.failures import gallery_failures
 from stbir.gallery.lock import LOCK_FILE
+from stbir.gallery.milvus.address import Address
+from stbir.gallery.milvus.table import MilvusTable
 from stbir.gallery.scan import GALLERY_FILE, KnownArchive
 from stbir.gallery.table import PictureTable
 
@@ -48,13 +51,15 @@ class Store:
     Attributes:
         path: Its directory, absolute.
         metadata: What gallery.json says.
-        table: Its pictures.
+        table: Its pictures; in Milvus if the metadata name a store.
     """
+
+    table: PictureTable | MilvusTable
 
     def __init__(self, path: Path, metadata: Metadata) -> None:
         self.path = path
         self.metadata = metadata
-        self.table = PictureTable(path, metadata.model.dims.total)
+        self.table = _table(path, metadata)
 
     @classmethod
     def open(cls, path: Path | str) -> Store | None:
@@ -89,22 +94,27 @@ class Store:
         return None
 
     @classmethod
-    def create(cls, path: Path | str, model: ModelMark) -> Store:
+    def create(cls, path: Path | str, model: ModelMark, address: str | None = None) -> Store:
         """Make a gallery; the writer's lock is held, so that no other process makes one there too.
 
         Args:
             path: Where; an existing directory.
             model: The model whose vectors will be stored.
+            address: Where its pictures are to lie (`stbir.gallery.milvus.address`) if not in the directory. If there is
+                a gallery already, the directory becomes another door to it.
 
         Returns:
             The store.
 
         Raises:
-            GalleryError: The directory cannot be written.
+            GalleryError: The directory cannot be written, or the store cannot be reached.
         """
         directory = Path(path).absolute()
         created = datetime.now(UTC).isoformat(timespec="seconds")
-        metadata = Metadata(id=uuid.uuid4().hex, created=created, model=model)
+        metadata = Metadata(id=uuid.uuid4().hex, created=created, model=model, store=address)
+        table = _table(directory, metadata)
+        if isinstance(table, MilvusTable):
+            metadata = table.establish(metadata).model_copy(update={"store": address})
         with gallery_failures(directory, "make the gallery"):
             write_atomically(directory / GALLERY_FILE, _as_json(metadata))
         return cls(directory, metadata)
@@ -127,6 +137,28 @@ class Store:
         with gallery_failures(self.path, "write to the gallery"):
             write_atomically(self.path / GALLERY_FILE, _as_json(metadata))
         return Store(self.path, metadata)
+
+    @property
+    def files(self) -> PictureTable:
+        """The pictures, for what can only be done where they lie in files of this machine.
+
+        Raises:
+            GalleryError: They lie in a store.
+        """
+        if isinstance(self.table, MilvusTable):
+            raise GalleryError(
+                f"the gallery {self.path} keeps its pictures in {self.table.address}, this needs one in files: leave "
+                "versions, backups and repairs to its server; columns of your own are not kept there"
+            )
+        return self.table
+
+    def held(self) -> AbstractContextManager[None]:
+        """Hold the right to write against other machines; the lock on the directory is held already.
+
+        Raises:
+            GalleryError: A process elsewhere holds it.
+        """
+        return self.table.held() if isinstance(self.table, MilvusTable) else contextlib.nullcontext()
 
     def read_skipped(self) -> list[SkippedFile]:
         """Files that could not be decoded by this version of stbir."""
@@ -180,6 +212,14 @@ class Store:
                 with contextlib.suppress(FileNotFoundError):
                     total += (Path(folder) / name).stat().st_size
         return total
+
+
+def _table(path: Path, metadata: Metadata) -> PictureTable | MilvusTable:
+    """What reads and writes the pictures."""
+    dims = metadata.model.dims.total
+    if metadata.store is None:
+        return PictureTable(path, dims)
+    return MilvusTable(Address.parse(metadata.store), dims, metadata.id)
 
 
 def _is_beginning(name: str) -> bool:

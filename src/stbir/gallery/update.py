@@ -11,11 +11,14 @@ from pathlib import Path
 from stbir.errors import GalleryError, InputError, ModelMismatchError
 from stbir.gallery.approximate import LanceIndex
 from stbir.gallery.catalogue import Entry, IndexReport, ModelMark, Vectors
+from stbir.gallery.decode import Decoder
 from stbir.gallery.exact import ExactIndex
 from stbir.gallery.failures import gallery_failures
 from stbir.gallery.index import VectorIndex
-from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Ingest, Progress
+from stbir.gallery.ingest import COMMIT_ROWS, COMMIT_SECONDS, Ingest, MakeDecoder, Progress
 from stbir.gallery.lock import writer_lock
+from stbir.gallery.milvus.index import MilvusIndex
+from stbir.gallery.milvus.table import MilvusTable
 from stbir.gallery.scan import Scan, compare, is_below, scan
 from stbir.gallery.snapshot import read_entries, read_snapshot, write_snapshot
 from stbir.gallery.store import Store
@@ -88,6 +91,8 @@ def update(
     *,
     commit_rows: int = COMMIT_ROWS,
     commit_seconds: float = COMMIT_SECONDS,
+    address: str | None = None,
+    decoder: MakeDecoder = Decoder,
 ) -> IndexReport:
     """Bring a gallery up to date with what lies on disk.
 
@@ -98,6 +103,8 @@ def update(
         progress: Told what happens.
         commit_rows: Commit after so many pictures at the latest.
         commit_seconds: Commit after so many seconds at the latest.
+        address: Where the pictures of a gallery that is made are to lie; None for its directory.
+        decoder: Makes what decodes and encodes files.
 
     Returns:
         What was done.
@@ -107,11 +114,19 @@ def update(
         GalleryError: Another process writes to the gallery, it cannot be written, or a folder is empty all at once.
     """
     started = time.monotonic()
-    with _opened_for_writing(path, ModelMark.of(encoder.bundle.info)) as store:
+    with _opened_for_writing(path, ModelMark.of(encoder.bundle.info), address) as store:
         entries = read_catalogue(store)
         _refuse_vanished_folders(found, entries)
         difference = compare(found, entries)
-        ingest = Ingest(store, entries, encoder, progress, commit_rows=commit_rows, commit_seconds=commit_seconds)
+        ingest = Ingest(
+            store,
+            entries,
+            encoder,
+            progress,
+            commit_rows=commit_rows,
+            commit_seconds=commit_seconds,
+            decoder=decoder,
+        )
         try:
             report = ingest.run(found, difference)
         finally:
@@ -131,11 +146,13 @@ def open_index(store: Store, *, leaves_copy: bool = True) -> VectorIndex:
         leaves_copy: Whether a copy may be written that the next reader opens at once.
 
     Returns:
-        The exact scan for galleries up to `EXACT_MAX_PICTURES`, LanceDB's index above.
+        The exact scan for galleries up to `EXACT_MAX_PICTURES`, LanceDB's index above; in Milvus its own.
 
     Raises:
         GalleryError: The gallery cannot be read.
     """
+    if isinstance(store.table, MilvusTable):
+        return MilvusIndex(store.table, len(store.table))
     token = store.table.token()
     copy = read_snapshot(store.path, token)
     if copy is None:
@@ -161,15 +178,16 @@ def _remember_archives(store: Store, found: Scan) -> None:
 
 
 @contextlib.contextmanager
-def _opened_for_writing(path: Path, model: ModelMark) -> Iterator[Store]:
+def _opened_for_writing(path: Path, model: ModelMark, address: str | None) -> Iterator[Store]:
     """Hold the writer's lock on a gallery of this model; only under the lock is it certain whether there is one."""
     Store.open(path)
     with gallery_failures(path, "make the gallery"):
         path.mkdir(parents=True, exist_ok=True)
     with writer_lock(path):
-        store = Store.open(path) or Store.create(path, model)
+        store = Store.open(path) or Store.create(path, model, address)
         check_model(store, model)
-        yield store.migrate()
+        with store.held():
+            yield store.migrate()
 
 
 def _read_and_copy(store: Store, *, leaves_copy: bool) -> tuple[list[Entry], Vectors]:

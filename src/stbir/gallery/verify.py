@@ -89,8 +89,10 @@ def _rows(store: Store) -> Iterator[tuple[str, Picture | None]]:
             yield from ((picture.entry.id, picture) for picture in chunk)
             num_read += len(chunk)
     except GalleryError:
-        for place, name in store.table.row_places()[num_read:]:
-            picture = store.table.row_at(place)
+        if store.metadata.store:
+            raise
+        for place, name in store.files.row_places()[num_read:]:
+            picture = store.files.row_at(place)
             yield (picture.entry.id if picture else name or f"row {place}"), picture
 
 

@@ -43,7 +43,7 @@ def list_versions(store: Store) -> list[Version]:
     Raises:
         GalleryError: The gallery cannot be read.
     """
-    table = store.table.opened()
+    table = store.files.opened()
     if table is None:
         return []
     with gallery_failures(store.path, "read the versions of"):
@@ -105,7 +105,7 @@ def pin(store: Store, name: str, which: int | str | None = None) -> Version:
     if not versions:
         raise GalleryError(f"the gallery {store.path} holds no pictures yet: run stbir index first")
     number = versions[-1].number if which is None else find_version(store, which).number
-    store.table.commit("pin a version of", lambda table: table.tags.create(name, number))
+    store.files.commit("pin a version of", lambda table: table.tags.create(name, number))
     return find_version(store, number)
 
 
@@ -117,7 +117,7 @@ def unpin(store: Store, name: str) -> None:
     """
     if not any(name in version.pins for version in list_versions(store)):
         raise GalleryError(f"no version of {store.path} is pinned as {name!r}: see stbir gallery versions")
-    store.table.commit("unpin a version of", lambda table: table.tags.delete(name))
+    store.files.commit("unpin a version of", lambda table: table.tags.delete(name))
 
 
 def roll_back(store: Store, which: int | str) -> Version:
@@ -135,7 +135,7 @@ def roll_back(store: Store, which: int | str) -> Version:
     """
     version = find_version(store, which)
     if not version.is_current:
-        store.table.commit("go back to a version of", lambda table: table.restore(version.number))
+        store.files.commit("go back to a version of", lambda table: table.restore(version.number))
         store.table.add_columns()
         drop_snapshot(store.path)
     return list_versions(store)[-1]
