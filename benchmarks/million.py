@@ -6,8 +6,8 @@
 Steps: real pictures and queries are encoded and multiplied (benchmarks/million_vectors.py); the vectors go into a
 gallery through the table's own methods, with placeholders for thumbnails; a fresh process opens it and searches by the
 same pages of hits as the command line and the service. NumPy's exact scan and FAISS HNSW search the same queries, in
-turns with it, so that load of the machine hits all of them. Recall is counted against the exact scan, for drawings alone,
-words alone and both. Needs faiss-cpu, which nothing else needs. Writes benchmarks/results/million.json.
+turns with it, so that load of the machine hits all of them. Recall is counted against the exact scan, for drawings
+alone, words alone and both. Needs faiss-cpu, which nothing else needs. Writes benchmarks/results/million.json.
 """
 
 from __future__ import annotations
