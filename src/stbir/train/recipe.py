@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -99,6 +99,9 @@ class ScheduleSettings(Settings):
     validate_every: Positive = 250
     save_every_s: float = 120.0
     average_decay: float = 0.995
+    precision: Literal["f32", "bf16"] = "f32"
+    patience: Positive | None = None
+    tensorboard: bool = False
 
 
 class WordsRecipe(Settings):
