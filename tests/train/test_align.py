@@ -139,7 +139,7 @@ def accuracy(bank: FeatureBank, heads: Heads, way: str) -> float:
 def test_every_preset_learns_a_small_set_by_heart(bank: FeatureBank, tmp_path: Path, name: str) -> None:
     recipe = recipe_of(name)
     towers = small_towers(one_space=recipe.one_space)
-    fresh_heads(towers, 0, one_space=recipe.one_space)
+    fresh_heads(towers, 0)
     heads, scales = Heads(towers), new_scales()
     way = {"text-only": "text", "sketch-only": "sketch"}.get(name, "both")
     before = accuracy(bank, heads, way)
@@ -212,7 +212,7 @@ def test_a_missing_part_is_masked_and_adds_nothing(bank: FeatureBank) -> None:
 def test_the_balance_trusts_the_better_part(bank: FeatureBank, tmp_path: Path) -> None:
     recipe = recipe_of("text-only")
     towers = small_towers()
-    fresh_heads(towers, 0, one_space=False)
+    fresh_heads(towers, 0)
     heads = Heads(towers)
     stage = make_stage(bank, heads, small(recipe.stages[0]))
     run_stage(stage, Schedule(**stage.settings.schedule.model_dump()), tmp_path, seed=0, say=lambda _: None)

