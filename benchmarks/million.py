@@ -7,7 +7,7 @@ Steps: real pictures and queries are encoded and multiplied (benchmarks/million_
 gallery through the table's own methods, with placeholders for thumbnails; a fresh process opens it and searches by the
 same pages of hits as the command line and the service. NumPy's exact scan and FAISS HNSW search the same queries, in
 turns with it, so that load of the machine hits all of them. Recall is counted against the exact scan, for drawings
-alone, words alone and both. Needs faiss-cpu, which nothing else needs. Writes benchmarks/results/million.json.
+alone, words alone and both. Needs faiss-cpu (extra `bench`). Writes benchmarks/results/million.json.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks" / "results" / "million.json"
 TOP = 10
 ROUNDING = 1e-5
+SETTLE_S = 0.05  # NumPy's threads go on spinning that long after a product, and would slow down whoever is next
 ROWS_AT_ONCE = 20_000
 SCAN_ROWS = 50_000
 PLACEHOLDER = b"no thumbnail"
@@ -172,6 +173,7 @@ def measure(
         times["stbir"].append(took)
         hits["stbir"][kind].append(recall(query, exact[found], truths["none"][row]))
         for name, search in engines.items():
+            time.sleep(SETTLE_S)
             started = time.perf_counter()
             found = search(query)
             times[name].append(1e3 * (time.perf_counter() - started))
@@ -265,6 +267,7 @@ class Child:
 
     def ask(self, query: EncodedQuery, where: str | None) -> tuple[float, list[int]]:
         """Milliseconds of one search, and the rows found."""
+        time.sleep(SETTLE_S)
         request = {"parts": {name: part.tolist() for name, part in query.parts.items()}, "where": where}
         answer = self._send(request)
         return answer["ms"], answer["rows"]
