@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 from stbir.errors import ConfigError
 from stbir.train.recipe import Recipe
-from stbir.train.run import _check_same_run
+from stbir.train.run import check_same_run
 from stbir.train.sources import read_sources, weights_folder
 
 
@@ -89,9 +89,9 @@ def test_weights_come_from_a_zip_and_a_broken_one_is_named(tmp_path: Path, monke
 def test_a_run_of_another_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "recipe.json"
     recipe = recipe_for({"name": "toys"})
-    _check_same_run(recipe, path)
+    check_same_run(recipe, path)
     path.write_text(recipe.model_dump_json())
-    _check_same_run(recipe, path)
-    _check_same_run(recipe_for({"name": "toys"}, licence="MIT"), path)
+    check_same_run(recipe, path)
+    check_same_run(recipe_for({"name": "toys"}, licence="MIT"), path)
     with pytest.raises(ConfigError, match="seed"):
-        _check_same_run(recipe_for({"name": "toys"}, seed=3), path)
+        check_same_run(recipe_for({"name": "toys"}, seed=3), path)
