@@ -66,8 +66,8 @@ $(WEB): pyproject.toml | $(BIN)/python
 	@touch $(CORE) $@
 
 $(DEV): pyproject.toml constraints-cpu.txt | $(BIN)/python
-	@echo "installing stbir and everything its tests need into $(VENV) (about 2.5 GB)" >&2
-	$(PIP) install -c constraints-cpu.txt -e '.[dev,train,hub,synth,report,web]'
+	@echo "installing stbir and everything its tests need into $(VENV) (about 3.2 GB)" >&2
+	$(PIP) install -c constraints-cpu.txt -e '.[dev,train,hub,synth,report,web,milvus,ray]'
 	@touch $(CORE) $(WEB) $@
 
 $(BIN)/python:

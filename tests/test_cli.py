@@ -52,7 +52,7 @@ def search(run, *arguments):
 def test_json_follows_the_contract(run, place):
     out = search(run, "--sketch", "bar.json", "--text", "red", "--weight", "sketch=0.7,text=0.3", "--top", 3, "--json")
     answer = json.loads(out)
-    assert set(answer) == {"query", "took_ms", "hits"}
+    assert set(answer) == {"query", "took_ms", "next_offset", "hits"}
     assert set(answer["took_ms"]) == {"encode", "search"}
     assert all(milliseconds > 0 for milliseconds in answer["took_ms"].values())
     assert answer["query"]["sketch"] == "bar.json"
@@ -60,7 +60,7 @@ def test_json_follows_the_contract(run, place):
     assert answer["query"]["weights"] == {"sketch": 0.7, "text": 0.3, "image": 1.0}
     assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3]
     first = answer["hits"][0]
-    assert set(first) == {"rank", "id", "path", "score", "parts"}
+    assert set(first) == {"rank", "id", "path", "score", "parts", "num_duplicates"}
     assert first["path"] == str(place / "photos" / "red" / "red-bar.jpg")
     assert first["score"] == pytest.approx(0.7 * first["parts"]["sketch"] + 0.3 * first["parts"]["text"], abs=1e-5)
 

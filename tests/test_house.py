@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "stbir"
-HEAVY = ("torch", "torchvision", "transformers", "vtk", "pyvista", "fastapi")
+HEAVY = ("torch", "torchvision", "transformers", "vtk", "pyvista", "fastapi", "ray", "pymilvus", "grpc")
 
 
 def python(code: str) -> str:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
         StbirError,
     )
     from stbir.gallery.catalogue import IndexReport
+    from stbir.gallery.verify import Check
+    from stbir.hits import Hits
+    from stbir.indexing import IndexEvent
     from stbir.model.bundle import Bundle, ModelInfo
     from stbir.model.encoder import Encoder
     from stbir.query import Hit, Query, Weights
@@ -43,6 +46,7 @@ _HOMES = {
     "Answer": "stbir.search",
     "Bundle": "stbir.model.bundle",
     "BundleError": "stbir.errors",
+    "Check": "stbir.gallery.verify",
     "Client": "stbir.client",
     "ConfigError": "stbir.errors",
     "DatasetError": "stbir.errors",
@@ -50,7 +54,9 @@ _HOMES = {
     "Gallery": "stbir.search",
     "GalleryError": "stbir.errors",
     "Hit": "stbir.query",
+    "Hits": "stbir.hits",
     "ImageError": "stbir.errors",
+    "IndexEvent": "stbir.indexing",
     "IndexReport": "stbir.gallery.catalogue",
     "InputError": "stbir.errors",
     "MissingExtraError": "stbir.errors",
@@ -71,6 +77,7 @@ __all__ = [
     "Answer",
     "Bundle",
     "BundleError",
+    "Check",
     "Client",
     "ConfigError",
     "DatasetError",
@@ -78,7 +85,9 @@ __all__ = [
     "Gallery",
     "GalleryError",
     "Hit",
+    "Hits",
     "ImageError",
+    "IndexEvent",
     "IndexReport",
     "InputError",
     "MissingExtraError",

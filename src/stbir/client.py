@@ -165,6 +165,7 @@ class Client:
                 path=Path(hit["path"]),
                 score=hit["score"],
                 parts=hit["parts"],
+                num_duplicates=hit["num_duplicates"],
             )
             for hit in found["hits"]
         ]

@@ -15,22 +15,27 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from stbir.archives import read_file
 from stbir.errors import ImageError
-from stbir.files import open_regular_file, read_regular_file
+from stbir.exif import PhotoData, photo_data
+from stbir.files import open_regular_file
+from stbir.formats import HEIF_SUFFIXES, RAW_SUFFIXES, formats_for, viewable
 
-PICTURE_SUFFIXES = frozenset(
-    {".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+PICTURE_SUFFIXES = (
+    frozenset({".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+    | HEIF_SUFFIXES
+    | RAW_SUFFIXES
 )
 MAX_FILE_BYTES = 256_000_000
 MAX_PIXELS = 150_000_000
 
-_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 _ORIENTATION = 0x0112
 _BAND_PIXELS = 4_000_000
 _TURNS = {
@@ -44,13 +49,27 @@ _TURNS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a picture's file says of it.
+
+    Attributes:
+        size_px: Width and height, as seen upright.
+        photo: When and with what it was taken.
+    """
+
+    size_px: tuple[int, int]
+    photo: PhotoData
+
+
 def load_picture(
     path_or_bytes: str | os.PathLike[str] | bytes, *, max_side_px: int | None = None, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
     """Decode a picture safely.
 
     Args:
-        path_or_bytes: A file, or the content of one.
+        path_or_bytes: A file, also one in an archive (`stbir.archives`), or the content of one. Of raw photos, known by
+            their suffix, the preview is decoded.
         max_side_px: Shrink so that no side is longer; JPEGs are then decoded at reduced size, which is many times
             faster. None keeps the size.
         max_pixels: Larger pictures are refused before they are decoded. Pillow's own limit (twice
@@ -65,11 +84,13 @@ def load_picture(
     if isinstance(path_or_bytes, bytes):
         name, content = "the picture", path_or_bytes
     else:
-        name, content = os.fspath(path_or_bytes), read_regular_file(path_or_bytes, MAX_FILE_BYTES, ImageError)
+        name = os.fspath(path_or_bytes)
+        content = viewable(read_file(path_or_bytes, MAX_FILE_BYTES), name)
     if not content:
         raise ImageError(f"{name} is empty (0 bytes): expected a picture")
     try:
-        with _quiet_pillow(), Image.open(io.BytesIO(content), formats=_formats()) as picture:
+        formats = formats_for(content, name)
+        with _quiet_pillow(), Image.open(io.BytesIO(content), formats=formats) as picture:
             if picture.width * picture.height > max_pixels:
                 size = f"{picture.width} x {picture.height}"
                 raise ImageError(f"{name} has {size} pixels, more than the {max_pixels:,} allowed: shrink it")
@@ -79,7 +100,7 @@ def load_picture(
     except Image.DecompressionBombError:
         raise ImageError(f"{name} has more pixels than the {max_pixels:,} allowed: shrink it") from None
     except UnidentifiedImageError:
-        expected = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM or AVIF"
+        expected = "JPEG, PNG, WebP, GIF, BMP, TIFF, PPM, AVIF or HEIC"
         raise ImageError(f"{name} is not a picture that can be read: expected {expected}") from None
     except MemoryError:
         raise no_memory(name) from None
@@ -97,24 +118,34 @@ def picture_size(path_or_bytes: str | os.PathLike[str] | bytes) -> tuple[int, in
     Raises:
         ImageError: Missing, not readable, not a regular file or not a picture; names the file.
     """
+    return picture_header(path_or_bytes).size_px
+
+
+def picture_header(path_or_bytes: str | os.PathLike[str] | bytes) -> Header:
+    """What a picture's file says of it, without decoding it; arguments and errors as `picture_size`."""
     if isinstance(path_or_bytes, bytes):
-        return _header_size(io.BytesIO(path_or_bytes), "the picture")
+        return _header(io.BytesIO(path_or_bytes), "the picture")
     with open_regular_file(path_or_bytes, ImageError) as file:
-        return _header_size(file, os.fspath(path_or_bytes))
+        return _header(file, os.fspath(path_or_bytes))
 
 
-def _header_size(file: IO[bytes], name: str) -> tuple[int, int]:
+def _header(file: IO[bytes], name: str) -> Header:
     try:
-        with _quiet_pillow(), Image.open(file, formats=_formats()) as picture:
+        start = file.read(32)
+        file.seek(0)
+        with _quiet_pillow(), Image.open(file, formats=formats_for(start, name)) as picture:
             width, height = picture.size
-            is_turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            exif = picture.getexif()
+            is_turned = exif.get(_ORIENTATION, 1) in (5, 6, 7, 8)
+            return Header((height, width) if is_turned else (width, height), photo_data(exif))
     except MemoryError:
         raise no_memory(name) from None
+    except ImageError:
+        raise
     except Exception as reason:
         if isinstance(reason, OSError) and reason.errno is not None:
             raise  # of the disk, not of a decoder
         raise ImageError(f"{name} is not a picture that can be read ({reason})") from None
-    return (height, width) if is_turned else (width, height)
 
 
 def no_memory(name: str) -> ImageError:
@@ -192,13 +223,6 @@ def content_hash(path: str | os.PathLike[str]) -> str:
     """
     with open_regular_file(path, ImageError) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    """The allowed formats that this Pillow can read."""
-    Image.init()
-    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 def _decode(picture: Image.Image, max_side_px: int | None) -> Image.Image:

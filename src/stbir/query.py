@@ -80,6 +80,7 @@ class Query:
         image: An example picture: a file.
         negative: Words that should not match.
         weights: How much each part counts.
+        like: An example from the gallery itself: a picture's id. It takes the place of `image`.
     """
 
     sketch: Sketch | None = None
@@ -87,6 +88,7 @@ class Query:
     image: Path | None = None
     negative: str | None = None
     weights: Weights = field(default_factory=Weights)
+    like: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("text", "negative"):
@@ -98,7 +100,13 @@ class Query:
                 f"weights {self.weights!r} cannot be used: give Weights, a mapping such as {{'sketch': 0.7}}, "
                 "or text such as sketch=0.7,text=0.3"
             )
+        if self.like is not None and (not isinstance(self.like, str) or not self.like.strip()):
+            raise QueryError(f"like={self.like!r} is not the id of a picture: give the id of a hit")
+        if self.like is not None and self.image is not None:
+            raise QueryError("the query has two examples, a file and a picture of the gallery: give one of them")
         given = [name for name in MODALITIES if getattr(self, name) is not None]
+        if self.like is not None:
+            given.append("image")
         if not given:
             raise QueryError("the query is empty: give a drawing, words or an example picture")
         if all(getattr(self.weights, name) == 0 for name in given):
@@ -115,6 +123,7 @@ class Hit:
         path: Where the picture lies.
         score: Similarity of the whole query, in [-1, 1]; higher is better.
         parts: Similarity of each given part alone, in [-1, 1].
+        num_duplicates: How many further pictures that look the same were left out in its favour.
     """
 
     rank: int
@@ -122,6 +131,7 @@ class Hit:
     path: Path
     score: float
     parts: dict[str, float]
+    num_duplicates: int = 0
 
 
 def _check_words(name: str, words: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from conftest import draw_shape
 from stbir.errors import GalleryError, InputError, ModelMismatchError
+from stbir.gallery.decode import Decoded, Decoder
 from stbir.gallery.ingest import Progress
 from stbir.search import Gallery
 
@@ -209,6 +210,28 @@ def test_copies_of_a_picture_that_changes_in_the_same_run_keep_its_vector(galler
     assert np.array_equal(stored["a.jpg"][1], expected)
     assert np.array_equal(stored["z.jpg"][1], expected)
     assert not np.allclose(stored["m.jpg"][1], expected)
+
+
+def test_a_file_that_changes_to_known_content_while_it_is_read_again_ends(gallery, folder, monkeypatch):
+    """Known when a thread reads it, forgotten when it is taken, and other known content when it is read again."""
+    gallery.index(folder)
+    first, second = folder / "red" / "a.jpg", folder / "red" / "red-bar.jpg"
+    shutil.copy(second, first)
+    draw_shape("disc", "blue", 50).save(second)
+    other = (folder / "blue" / "blue-bar.jpg").read_bytes()
+    real = Decoder.decode
+    reads = []
+
+    def decode(self, file, content=None):
+        reads.append(file.path)
+        if reads.count(str(first)) == 1 and file.path == str(first):
+            return Decoded(file, "0" * 64)
+        return real(self, file, other if file.path == str(first) else content)
+
+    monkeypatch.setattr(Decoder, "decode", decode)
+    assert counts(gallery.index(folder)) == {"added": 1, "changed": 1, "unchanged": 11}
+    assert reads.count(str(first)) == 2
+    assert gallery.verify().problems == ()
 
 
 def test_an_interrupted_run_commits_what_it_decoded(gallery, folder):

@@ -73,11 +73,14 @@ def test_an_absent_path_is_an_error(tmp_path):
         scan([tmp_path / "absent"])
 
 
-def test_linked_folders_are_not_followed_and_broken_links_do_no_harm(folder):
+def test_linked_folders_are_not_followed_and_what_is_no_file_is_reported(folder):
     (folder / "loop").symlink_to(folder)
+    (folder / "loop.jpg").symlink_to(folder)
     (folder / "broken.jpg").symlink_to(folder / "nowhere.jpg")
+    os.mkfifo(folder / "pipe.png")
     found = scan([folder])
     assert names(found, folder) == ["a.PNG", "b.jpg", "sub/c.webp", "sub/d.gif"]
+    assert sorted(path.name for path, _ in found.problems) == ["broken.jpg", "pipe.png"]
 
 
 def test_a_name_that_is_not_utf8_is_reported(folder):

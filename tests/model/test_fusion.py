@@ -2,12 +2,13 @@ import numpy as np
 import pytest
 
 from stbir.errors import QueryError
-from stbir.model.bundle import Dims, Scale
+from stbir.model.bundle import Dims, Fusion, Scale
 from stbir.model.fusion import compose, gallery_vectors, part_scores, scores, shares
 from stbir.query import Weights
 
 DIMS = Dims(sketch=12, text=7)
 SCALE = Scale(sketch=20.0, text=5.0)
+FUSION = Fusion(scale=SCALE)
 
 
 def unit(rng, *shape):
@@ -34,7 +35,7 @@ def test_the_score_is_the_weighted_sum_of_cosines(world, weights):
     in_sketch, in_text, sketch, text, *_ = world
     a, b = weights.sketch * SCALE.sketch, weights.text * SCALE.text
     expected = (a * (in_sketch @ sketch) + b * (in_text @ text)) / (a + b)
-    query = compose(DIMS, SCALE, weights, sketch=sketch, text=text)
+    query = compose(DIMS, FUSION, weights, sketch=sketch, text=text)
     assert np.allclose(scores(query, gallery_vectors(in_sketch, in_text)), expected, atol=1e-6)
     assert np.abs(expected).max() <= 1
 
@@ -42,21 +43,21 @@ def test_the_score_is_the_weighted_sum_of_cosines(world, weights):
 def test_one_part_alone_is_its_cosine_whatever_its_weight(world):
     in_sketch, in_text, sketch, text, *_ = world
     gallery = gallery_vectors(in_sketch, in_text)
-    assert np.allclose(scores(compose(DIMS, SCALE, Weights(), sketch=sketch), gallery), in_sketch @ sketch, atol=1e-6)
-    only_text = compose(DIMS, SCALE, Weights(text=0.01), text=text)
+    assert np.allclose(scores(compose(DIMS, FUSION, Weights(), sketch=sketch), gallery), in_sketch @ sketch, atol=1e-6)
+    only_text = compose(DIMS, FUSION, Weights(text=0.01), text=text)
     assert np.allclose(scores(only_text, gallery), in_text @ text, atol=1e-6)
 
 
 def test_only_the_ratio_of_weights_counts(world):
     _, _, sketch, text, *_ = world
-    one = compose(DIMS, SCALE, Weights(sketch=0.6, text=0.2), sketch=sketch, text=text)
-    assert np.allclose(one, compose(DIMS, SCALE, Weights(sketch=3, text=1), sketch=sketch, text=text), atol=1e-7)
+    one = compose(DIMS, FUSION, Weights(sketch=0.6, text=0.2), sketch=sketch, text=text)
+    assert np.allclose(one, compose(DIMS, FUSION, Weights(sketch=3, text=1), sketch=sketch, text=text), atol=1e-7)
 
 
 def test_an_example_counts_by_its_cosine(world):
     in_sketch, in_text, _, _, example, _ = world
     gallery = gallery_vectors(in_sketch, in_text)
-    found = scores(compose(DIMS, SCALE, Weights(), image=example), gallery)
+    found = scores(compose(DIMS, FUSION, Weights(), image=example), gallery)
     assert np.allclose(found, gallery @ example, atol=1e-6)
     assert np.allclose(found, part_scores(DIMS, gallery, image=example)["image"], atol=1e-6)
 
@@ -68,22 +69,22 @@ def test_all_parts_together_sum_by_their_shares(world):
     assert sum(share.values()) == pytest.approx(1)
     parts = part_scores(DIMS, gallery, sketch=sketch, text=text, image=example)
     expected = sum(share[name] * parts[name] for name in parts)
-    query = compose(DIMS, SCALE, Weights(image=0.5), sketch=sketch, text=text, image=example)
+    query = compose(DIMS, FUSION, Weights(image=0.5), sketch=sketch, text=text, image=example)
     assert np.allclose(scores(query, gallery), expected, atol=1e-6)
 
 
 def test_negative_words_take_half_of_what_words_give(world):
     in_sketch, in_text, sketch, text, _, negative = world
     gallery = gallery_vectors(in_sketch, in_text)
-    plain = scores(compose(DIMS, SCALE, Weights(), sketch=sketch, text=text), gallery)
-    less = scores(compose(DIMS, SCALE, Weights(), sketch=sketch, text=text, negative=negative), gallery)
+    plain = scores(compose(DIMS, FUSION, Weights(), sketch=sketch, text=text), gallery)
+    less = scores(compose(DIMS, FUSION, Weights(), sketch=sketch, text=text, negative=negative), gallery)
     assert np.allclose(plain - less, 0.5 * (5 / 25) * (in_text @ negative), atol=1e-6)
 
 
 def test_negative_words_without_words_use_their_scale(world):
     in_sketch, in_text, sketch, _, _, negative = world
     gallery = gallery_vectors(in_sketch, in_text)
-    found = scores(compose(DIMS, SCALE, Weights(), sketch=sketch, negative=negative), gallery)
+    found = scores(compose(DIMS, FUSION, Weights(), sketch=sketch, negative=negative), gallery)
     assert np.allclose(found, in_sketch @ sketch - 0.5 * (5 / 25) * (in_text @ negative), atol=1e-6)
 
 
@@ -98,7 +99,7 @@ def test_parts_are_raw_cosines(world):
 def test_several_queries_at_once_score_as_one_by_one(world):
     in_sketch, in_text, sketch, text, *_ = world
     gallery = gallery_vectors(in_sketch, in_text)
-    queries = np.stack([compose(DIMS, SCALE, Weights(), sketch=sketch), compose(DIMS, SCALE, Weights(), text=text)])
+    queries = np.stack([compose(DIMS, FUSION, Weights(), sketch=sketch), compose(DIMS, FUSION, Weights(), text=text)])
     together = scores(queries, gallery)
     assert together.shape == (2, 30)
     assert np.allclose(together[1], scores(queries[1], gallery), atol=1e-6)

@@ -7,8 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from stbir.errors import ConfigError
-from stbir.train.recipe import Recipe, load_recipe
-from stbir.train.run import find_recipe
+from stbir.train.recipe import Recipe, find_recipe, load_recipe
 
 
 def test_the_shipped_recipe_reads_and_can_be_overridden() -> None:

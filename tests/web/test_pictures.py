@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import time
+import zipfile
 
 import pytest
 from PIL import Image
@@ -88,7 +90,8 @@ def test_paths_can_be_hidden(open_service, photos):
     info = client.get(f"/api/images/{hit['id']}/info")
     assert info.json()["path"] == hit["path"]
     assert str(photos.parent) not in info.text + client.get("/api/gallery").text
-    for where in ("path LIKE '/%'", "length(ROOT) > 3", "width > 1 AND \"path\" > '/h'"):
+    hidden = ("path LIKE '/%'", "length(ROOT) > 3", "width > 1 AND \"path\" > '/h'", "folder > '/h'", "Archive IS NULL")
+    for where in hidden:
         refusal(client.post("/api/search", json={"text": "red", "where": where}), 422, "query_error")
     assert client.post("/api/search", json={"text": "red", "where": "width > 1"}).json()["hits"]
 
@@ -112,3 +115,38 @@ def test_a_file_that_is_gone_or_changed(open_service, own_gallery, own_photos):
 @pytest.mark.parametrize("place", ["/api/thumbnails/{}", "/api/images/{}", "/api/images/{}/info"])
 def test_what_is_no_id_leads_nowhere(client, wrong, place):
     refusal(client.get(place.format(wrong)), 404, "not_found")
+
+
+def test_a_picture_in_an_archive_is_shown_and_downloaded(open_service, tiny_bundle, photos, tmp_path):
+    place = tmp_path / "in" / "shapes.zip"
+    place.parent.mkdir()
+    with zipfile.ZipFile(place, "w") as archive:
+        for file in sorted(photos.rglob("*.jpg")):
+            archive.write(file, file.relative_to(photos))
+    Gallery.open(tmp_path / "g", model=tiny_bundle.path).index(place.parent)
+    client = open_service(tmp_path / "g")
+    hit = client.post("/api/search", json={"text": "red", "top": 1}).json()["hits"][0]
+    original = client.get(f"/api/images/{hit['id']}/original")
+    assert original.content == (photos / "red" / hit["name"]).read_bytes()
+    assert client.get(f"/api/images/{hit['id']}").headers["Content-Type"] == "image/jpeg"
+    assert client.get(f"/api/images/{hit['id']}/info").json()["is_there"] is True
+    place.unlink()
+    refusal(client.get(f"/api/images/{hit['id']}/original"), 404, "gone")
+    assert client.get(f"/api/thumbnails/{hit['id']}").status_code == 200
+
+
+def test_pictures_indexed_elsewhere_are_found_soon(open_service, own_gallery, own_photos, tiny_bundle):
+    client = open_service(own_gallery)
+
+    def names() -> set[str]:
+        hits = client.post("/api/search", json={"text": "red", "top": 50}).json()["hits"]
+        return {hit["name"] for hit in hits}
+
+    before = names()
+    late = Image.effect_mandelbrot((96, 96), (-2, -1.5, 1, 1.5), 50).convert("RGB")
+    late.save(own_photos / "late.png")  # looks like no other, which would be folded
+    Gallery.open(own_gallery, model=tiny_bundle.path).index(own_photos)
+    deadline = time.monotonic() + 30
+    while names() == before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert names() - before == {"late.png"}

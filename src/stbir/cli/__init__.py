@@ -26,7 +26,7 @@ COMMANDS = {
     "index": "Bring a gallery up to date with folders of pictures.",
     "search": "Find pictures by a drawing, words, or both.",
     "serve": "Serve a gallery: the page and the HTTP interface.",
-    "gallery": "Look into a gallery: info, list, remove, verify.",
+    "gallery": "Look into a gallery, keep it sound, take it elsewhere.",
     "model": "Look at models: list, info, export.",
     "data": "Build, check and describe data sets.",
     "synth": "Render the procedural sample pictures.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stbir.archives import is_missing
 from stbir.cli.output import (
     GALLERY_OPTION,
     JSON_OPTION,
@@ -22,7 +24,8 @@ from stbir.cli.output import (
     shown_path,
 )
 from stbir.errors import InputError
-from stbir.files import is_gone
+
+QUERIES_AT_ONCE = 256
 
 if TYPE_CHECKING:
     from stbir.query import Hit, Query
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="An example picture that should be similar.",
 )
+@click.option("--like", metavar="ID", help="An example from the gallery itself: the id of a hit.")
 @click.option(
     "--not",
     "negative",
@@ -66,11 +70,26 @@ if TYPE_CHECKING:
 )
 @click.option("--top", metavar="N", default=10, show_default=True, type=click.IntRange(min=1), help="How many hits.")
 @click.option("--min-score", metavar="S", type=float, help="Leave out hits below this score (-1 to 1).")
+@click.option("--offset", metavar="N", default=0, type=click.IntRange(min=0), help="Go on from next_offset.")
 @click.option(
     "--where",
     metavar="SQL",
-    help="Only pictures that fulfil a condition over id, path, root, size_bytes, mtime_ns, content_hash, width, "
-    "height.",
+    help="Only pictures that fulfil a condition over the columns of the gallery (docs/searching.md) and your own.",
+)
+@click.option("--copies", is_flag=True, help="Show pictures that look the same each; by default once, with a count.")
+@click.option(
+    "--names",
+    metavar="W",
+    default=0.0,
+    type=click.FloatRange(0, 1),
+    help="Bonus of pictures whose name or caption holds the words, such as 0.1; off by default.",
+)
+@click.option(
+    "--queries",
+    "queries_path",
+    metavar="FILE.jsonl",
+    type=click.Path(path_type=Path),
+    help="Many queries at once: an object a line with sketch, text, image, like, not, weight; answers are JSON lines.",
 )
 @click.option(
     "--sheet",
@@ -92,7 +111,12 @@ def search(
     weights: str | None,
     top: int,
     min_score: float | None,
+    offset: int,
     where: str | None,
+    like: str | None,
+    copies: bool,
+    names: float,
+    queries_path: Path | None,
     sheet_path: Path | None,
     is_opened: bool,
     model_path: Path | None,
@@ -104,14 +128,26 @@ def search(
     Each hit has a score between -1 and 1 (higher is better) and its parts: how well the drawing alone and the words
     alone fit.
     """
+    from stbir.query_file import read_queries
     from stbir.search import Gallery, make_query
     from stbir.sheet import sheet_format
 
     if sheet_path is not None:
         sheet_format(sheet_path)
-    query = make_query(sketch_path, text, image_path, negative, weights)
+    if queries_path is not None:
+        if any(part is not None for part in (sketch_path, text, image_path, like, negative, weights, sheet_path)):
+            raise InputError("--queries takes its queries from the file: leave the parts of a query and --sheet out")
+        if offset or names:
+            raise InputError("--queries goes without --offset and --names: leave them out")
+        queries = read_queries(queries_path)
+        gallery = Gallery.open(gallery_path, model=model_path, create=False, threads=threads)
+        _answer_many(gallery, queries, top=top, where=where, min_score=min_score, fold_duplicates=not copies)
+        return
+    query = make_query(sketch_path, text, image_path, negative, weights, like)
     gallery = Gallery.open(gallery_path, model=model_path, create=False, threads=threads)
-    answer = gallery.answer(query, top, where=where, min_score=min_score)
+    answer = gallery.answer(
+        query, top, offset=offset, where=where, min_score=min_score, fold_duplicates=not copies, names=names
+    )
     if as_json:
         asked = {
             "sketch": sketch_path and str(sketch_path),
@@ -122,6 +158,8 @@ def search(
             "where": where,
             "min_score": min_score,
             "top": top,
+            "like": like,
+            "offset": offset,
         }
         print_json(answer_as_json(answer, asked))
     else:
@@ -138,22 +176,35 @@ def answer_as_json(answer: Answer, query: dict[str, Any]) -> dict[str, Any]:
         query: What was asked, as the user wrote it.
 
     Returns:
-        `{"query": ..., "took_ms": {"encode", "search"}, "hits": [{"rank", "id", "path", "score", "parts"}]}`.
+        `{"query": ..., "took_ms": {"encode", "search"}, "next_offset": ..., "hits": [{"rank", "id", "path", "score",
+        "parts", "num_duplicates"}]}`.
     """
     return {
         "query": query,
         "took_ms": {"encode": round(answer.encode_ms, 3), "search": round(answer.search_ms, 3)},
-        "hits": [
-            {
-                "rank": hit.rank,
-                "id": hit.id,
-                "path": str(hit.path),
-                "score": round(hit.score, 6),
-                "parts": {name: round(value, 6) for name, value in hit.parts.items()},
-            }
-            for hit in answer.hits
-        ],
+        "next_offset": answer.next_offset,
+        "hits": [hit_as_json(hit) for hit in answer.hits],
     }
+
+
+def hit_as_json(hit: Hit) -> dict[str, Any]:
+    """A hit's shape in every answer."""
+    return {
+        "rank": hit.rank,
+        "id": hit.id,
+        "path": str(hit.path),
+        "score": round(hit.score, 6),
+        "parts": {name: round(value, 6) for name, value in hit.parts.items()},
+        "num_duplicates": hit.num_duplicates,
+    }
+
+
+def _answer_many(gallery: Gallery, queries: Sequence[tuple[Any, Query]], **options: Any) -> None:
+    """Answer queries some hundred at a time, a line for each."""
+    for start in range(0, len(queries), QUERIES_AT_ONCE):
+        some = queries[start : start + QUERIES_AT_ONCE]
+        for (asked, _), hits in zip(some, gallery.search_many([query for _, query in some], **options), strict=True):
+            click.echo(json.dumps({"query": asked, "hits": [hit_as_json(hit) for hit in hits]}))
 
 
 def _print_hits(hits: Sequence[Hit]) -> None:
@@ -176,7 +227,7 @@ def _make_sheet(gallery: Gallery, query: Query, hits: Sequence[Hit], path: Path 
     if len(hits) > MAX_HITS:
         click.echo(f"the contact sheet shows the first {MAX_HITS} of {len(hits):,} hits", err=True)
         hits = hits[:MAX_HITS]
-    missing = [hit.id for hit in hits if is_gone(hit.path)]
+    missing = [hit.id for hit in hits if is_missing(hit.path)]
     sheet = contact_sheet(query, hits, gallery.thumbnails(missing) if missing else {})
     try:
         write_atomically(path.absolute(), encode_sheet(sheet, path))

@@ -22,7 +22,7 @@ from stbir.evaluate.ranks import Ranks, ranks_in_pools
 from stbir.evaluate.record import WAYS, Mode, SystemRecord
 from stbir.evaluate.score_ranks import Scores, ranked_by_scores, worst_ranks
 from stbir.evaluate.task import Task
-from stbir.model.bundle import ModelInfo, Scale
+from stbir.model.bundle import Fusion, ModelInfo
 from stbir.model.fusion import compose
 from stbir.query import Weights
 
@@ -77,7 +77,7 @@ class ModelSystem:
         self.embedder = embedder
         self.info = info
         self.weights = weights or Weights()
-        self.scale = info.fusion.scale if fusion == "learned" else Scale()
+        self.balance = info.fusion if fusion == "learned" else Fusion()
         self.fusion = fusion
         self.name = name or (info.name if fusion == "learned" else "mean fusion")
 
@@ -87,7 +87,8 @@ class ModelSystem:
         return _model_record(
             self.name,
             self.info,
-            {"fusion": self.fusion, "scale_sketch": self.scale.sketch, "scale_text": self.scale.text}
+            {"fusion": self.fusion, "scale_sketch": self.balance.scale.sketch, "scale_text": self.balance.scale.text}
+            | ({} if self.balance.gate is None else {"gate": self.balance.gate.digest})
             | {f"weight_{part}": getattr(self.weights, part) for part in ("sketch", "text")},
         )
 
@@ -125,7 +126,7 @@ class ModelSystem:
                 sketch = None if sketches is None or not sketches[row].any() else sketches[row]
                 text = None if texts is None or not texts[row].any() else texts[row]
                 alone = sketch is None or text is None
-                queries[row] = compose(dims, self.scale, Weights() if alone else weights, sketch=sketch, text=text)
+                queries[row] = compose(dims, self.balance, Weights() if alone else weights, sketch=sketch, text=text)
             made[mode] = queries, is_asked
         return made
 

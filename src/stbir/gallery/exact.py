@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from stbir.gallery.catalogue import Entry, Vectors
 from stbir.gallery.index import Neighbours
 from stbir.model.fusion import scores
+
+QUERIES_AT_ONCE = 128
 
 
 class ExactIndex:
@@ -31,11 +34,31 @@ class ExactIndex:
 
     def search(self, query: Vectors, top: int, where: str | None = None) -> Neighbours:
         """Compare with every picture; see `VectorIndex.search`."""
-        values = scores(query, self._vectors)
-        rows = np.arange(len(values))
+        return self.search_many(query[None], top, where)[0]
+
+    def search_many(self, queries: Vectors, top: int, where: str | None = None) -> list[Neighbours]:
+        """Answer many queries by products of matrices.
+
+        Args:
+            queries: [Q, D].
+            top: How many neighbours of each at most.
+            where: As in `search`.
+
+        Returns:
+            For each query what `search` returns.
+        """
+        allowed = np.arange(len(self._entries))
         if where is not None:
-            allowed = self._matching_ids(where)
-            rows = np.array([row for row, entry in enumerate(self._entries) if entry.id in allowed], np.intp)
+            ids = self._matching_ids(where)
+            allowed = np.array([row for row, entry in enumerate(self._entries) if entry.id in ids], np.intp)
+        found = []
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            values = scores(queries[start : start + QUERIES_AT_ONCE], self._vectors)
+            found += [self._best(row, allowed, top) for row in values]
+        return found
+
+    def _best(self, values: Vectors, rows: NDArray[np.intp], top: int) -> Neighbours:
+        """The best of the allowed rows, given the scores of all."""
         if 0 < top < len(rows):
             threshold = np.partition(values[rows], -top)[-top]
             rows = rows[values[rows] >= threshold]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from stbir.gallery.catalogue import Entry, Vectors
 
@@ -45,3 +45,32 @@ class VectorIndex(Protocol):
             QueryError: The condition cannot be understood.
         """
         ...
+
+
+@runtime_checkable
+class SearchesMany(Protocol):
+    """What an index has that answers many queries quicker than one by one."""
+
+    def search_many(self, queries: Vectors, top: int, where: str | None = None) -> list[Neighbours]:
+        """As `search_many` below."""
+        ...
+
+
+def search_many(index: VectorIndex, queries: Vectors, top: int, where: str | None = None) -> list[Neighbours]:
+    """Find the nearest pictures of many queries, together where the index can.
+
+    Args:
+        index: Where to search.
+        queries: [Q, D], from `stbir.model.fusion.compose`.
+        top: How many of each at most.
+        where: As in `VectorIndex.search`.
+
+    Returns:
+        For each query what `VectorIndex.search` returns, equal scores aside by no more than rounding.
+
+    Raises:
+        QueryError: The condition cannot be understood.
+    """
+    if isinstance(index, SearchesMany):
+        return index.search_many(queries, top, where)
+    return [index.search(query, top, where) for query in queries]

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from itertools import repeat
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 
 from stbir.atomic import sync_directory
-from stbir.errors import QueryError
-from stbir.gallery.catalogue import COLUMNS, Entry, Picture, Vectors
+from stbir.errors import GalleryError, QueryError
+from stbir.gallery.catalogue import COLUMNS, OPTIONAL_COLUMNS, Entry, Picture, Vectors
 from stbir.gallery.failures import first_line, gallery_failures
 
 TABLE = "pictures"
@@ -26,8 +29,30 @@ EMPTY = "empty"
 KEEP_OLD_VERSIONS = timedelta(hours=1)
 MAX_SMALL_FRAGMENTS = 8
 IDS_PER_STATEMENT = 500
-NPROBES = 60
-REFINE_FACTOR = 10
+INDEX_PREFIX = "vectors_of_"
+MAX_GROWTH = 4
+FLAT_ROWS_WITHOUT_INDEX = 5_000
+_SEPARATOR = re.escape(os.sep)
+_NEW_COLUMNS = {
+    **dict.fromkeys(OPTIONAL_COLUMNS, "CAST(NULL AS string)"),
+    "folder": f"regexp_replace(path, '{_SEPARATOR}[^{_SEPARATOR}]*$', '')",
+    "name": f"regexp_replace(path, '(?s)^.*{_SEPARATOR}', '')",
+}
+
+
+@dataclass(frozen=True)
+class IndexState:
+    """How far the approximate index covers a table.
+
+    Attributes:
+        num_trained: Rows that there were when it was trained; 0 if there is none.
+        num_indexed: Rows in it.
+        num_unindexed: Rows that a search compares one by one.
+    """
+
+    num_trained: int
+    num_indexed: int
+    num_unindexed: int
 
 
 class PictureTable:
@@ -69,9 +94,9 @@ class PictureTable:
                 return EMPTY
             if not manifests:
                 return EMPTY
-            newest = max(manifests, key=_version_of)
+            newest = max(manifests, key=version_of)
             content = (folder / newest).read_bytes()
-            return f"{_version_of(newest)}-{zlib.crc32(content):08x}"
+            return f"{version_of(newest)}-{zlib.crc32(content):08x}"
 
     def entries(self) -> list[Entry]:
         """The whole catalogue, in order of path."""
@@ -96,6 +121,15 @@ class PictureTable:
                 found[row[0].id] = Picture(*row)
         return found
 
+    def vectors(self, ids: Sequence[str]) -> dict[str, Vectors]:
+        """Vectors [D] by id; ids that are not there are left out."""
+        found: dict[str, Vectors] = {}
+        for statement in _id_statements(ids):
+            table = self._read(self._select(statement, ("id", "vector")))
+            if table is not None:
+                found.update(zip(table.column("id").to_pylist(), self._vectors(table), strict=True))
+        return found
+
     def thumbnails(self, ids: Sequence[str]) -> dict[str, bytes]:
         """JPEG thumbnails by id; ids that are not there are left out."""
         found: dict[str, bytes] = {}
@@ -103,6 +137,15 @@ class PictureTable:
             table = self._read(self._select(statement, ("id", "thumbnail")))
             if table is not None:
                 found.update(zip(table.column("id").to_pylist(), table.column("thumbnail").to_pylist(), strict=True))
+        return found
+
+    def texts(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
+        """What text columns of the user's own say, joined, by id."""
+        found: dict[str, str] = {}
+        for statement in _id_statements(ids):
+            table = self._read(self._select(statement, ("id", *columns)))
+            for row in table.to_pylist() if table is not None else ():
+                found[row["id"]] = "\n".join(row[name] for name in columns if row[name])
         return found
 
     def matching_ids(self, where: str) -> set[str]:
@@ -123,15 +166,29 @@ class PictureTable:
         try:
             return set(query.to_arrow().column("id").to_pylist())
         except (ValueError, RuntimeError) as error:
-            raise _bad_filter(where, error) from None
+            raise self._bad_filter(where, error) from None
 
-    def nearest(self, query: Vectors, top: int, where: str | None) -> tuple[list[Entry], Vectors]:
-        """Approximate search in the table's own index.
+    def nearest(
+        self,
+        query: Vectors,
+        top: int,
+        where: str | None,
+        *,
+        nprobes: int,
+        refine: int,
+        is_everywhere: bool = False,
+        is_exact: bool = False,
+    ) -> tuple[list[Entry], Vectors]:
+        """Search in the table's own index, or past it.
 
         Args:
             query: [D].
             top: How many.
             where: SQL condition, or None.
+            nprobes: How many partitions of the index are looked through.
+            is_everywhere: Whether the other partitions follow until there are enough candidates.
+            refine: How many candidates for each hit are compared by their whole vectors.
+            is_exact: Whether every picture that fulfils the condition is compared instead.
 
         Returns:
             K <= top entries and their vectors [K, D], best first by cosine.
@@ -142,17 +199,123 @@ class PictureTable:
         table = self._opened()
         if table is None:
             return [], np.empty((0, len(query)), np.float32)
-        request = table.search(query, vector_column_name="vector").distance_type("cosine").nprobes(NPROBES)
-        request = request.refine_factor(REFINE_FACTOR).limit(top).select([*COLUMNS, "vector", "_distance"])
+        request = table.search(query, vector_column_name="vector").distance_type("cosine").limit(top)
+        if is_exact:
+            request = request.bypass_vector_index()
+        else:
+            request = request.minimum_nprobes(nprobes).maximum_nprobes(0 if is_everywhere else nprobes)
+            request = request.refine_factor(refine)
+        request = request.select(_present(table, [*COLUMNS, "vector", "_distance"]))
         if where is not None:
             request = request.where(where, prefilter=True)
         try:
             found = request.to_arrow()
         except (ValueError, RuntimeError) as error:
             if where is not None:
-                raise _bad_filter(where, error) from None
+                raise self._bad_filter(where, error) from None
             raise
         return _entries(found), self._vectors(found)
+
+    def batches(self, columns: Sequence[str], size: int, where: str | None = None) -> Iterator[Any]:
+        """The rows as Arrow record batches, read one after the other.
+
+        Args:
+            columns: Which columns.
+            size: Rows of a batch at most.
+            where: SQL condition, or None.
+
+        Yields:
+            Batches.
+
+        Raises:
+            GalleryError: The gallery cannot be read.
+        """
+        query = self._select(where, columns)
+        if query is None:
+            return
+        with self._failures("read the gallery"):
+            reader = query.to_batches(size)
+        while True:
+            with self._failures("read the gallery"):
+                batch = next(reader, None)
+            if batch is None:
+                return
+            yield batch
+
+    def chunks(self, size: int) -> Iterator[list[Picture]]:
+        """All rows, so many at a time, read one chunk after the other.
+
+        Args:
+            size: Rows of a chunk at most.
+
+        Yields:
+            Chunks.
+
+        Raises:
+            GalleryError: The gallery cannot be read.
+        """
+        import pyarrow as pa
+
+        for batch in self.batches((*COLUMNS, "vector", "thumbnail"), size):
+            table = pa.Table.from_batches([batch])
+            with self._failures("read the gallery"):
+                thumbnails = table.column("thumbnail").to_pylist()
+                rows = [Picture(*row) for row in zip(_entries(table), self._vectors(table), thumbnails, strict=True)]
+            yield rows
+
+    def row_places(self) -> list[tuple[int, str | None]]:
+        """LanceDB's own number of every row, and its id where the ids can be read."""
+        table = self._opened()
+        if table is None:
+            return []
+        with contextlib.suppress(RuntimeError, ValueError, OSError):
+            found = table.search().select(["id"]).with_row_id(True).to_arrow()
+            return list(zip(found.column("_rowid").to_pylist(), found.column("id").to_pylist(), strict=True))
+        with self._failures("read the rows of"):
+            found = table.search().select(["_rowid"]).with_row_id(True).to_arrow()
+            return [(number, None) for number in found.column("_rowid").to_pylist()]
+
+    def row_at(self, place: int) -> Picture | None:
+        """One row by LanceDB's own number; None if it cannot be read."""
+        table = self._opened()
+        if table is None:
+            return None
+        try:
+            found = table.take_row_ids([place]).select(_present(table, [*COLUMNS, "vector", "thumbnail"])).to_arrow()
+            return Picture(_entries(found)[0], self._vectors(found)[0], found.column("thumbnail")[0].as_py())
+        except (RuntimeError, ValueError, OSError, IndexError):
+            return None
+
+    def opened(self) -> Any:
+        """LanceDB's table at its newest version, for what keeps a gallery; None if nothing was stored yet."""
+        return self._opened()
+
+    def commit(self, doing: str, change: Callable[[Any], object]) -> None:
+        """Change LanceDB's table and flush what was written to the disk.
+
+        Args:
+            doing: What is done, for the message of a failure: "cannot {doing} GALLERY".
+            change: Gets the table.
+
+        Raises:
+            GalleryError: It failed, or nothing was stored yet.
+        """
+        table = self._opened()
+        if table is None:
+            raise GalleryError(f"cannot {doing} {self._gallery}: it holds no pictures yet; run stbir index first")
+        with self._failures(doing):
+            change(table)
+            self._sync()
+
+    def append(self, rows: Any) -> None:
+        """Commit rows given as an Arrow table with all columns, the user's own included."""
+        with self._failures("write to the gallery"):
+            table = self._opened()
+            if table is None:
+                self._table = self._database().create_table(TABLE, rows)
+            else:
+                table.add(rows)
+            self._sync()
 
     def add(self, pictures: Sequence[Picture]) -> None:
         """Commit new pictures, whose ids and paths are new."""
@@ -183,8 +346,21 @@ class PictureTable:
                 self._opened().delete(statement)
             self._sync()
 
+    def add_columns(self) -> None:
+        """Commit the columns that a table of schema version 1 lacks; nothing is read or encoded again."""
+        with self._failures("bring the schema up to date of"):
+            table = self._opened()
+            if table is None:
+                return
+            if missing := {name: value for name, value in _NEW_COLUMNS.items() if name not in table.schema.names}:
+                table.add_columns(missing)
+                self._sync()
+
     def tidy(self, *, with_index: bool) -> None:
         """Join small fragments, drop versions older than an hour, keep the approximate index fresh.
+
+        New rows are searched one by one until they are enough to be worth putting into the index. The index is trained
+        anew when the gallery has become several times as large: its partitions would be too few.
 
         Args:
             with_index: Whether the gallery is large enough to be searched by the approximate index.
@@ -193,13 +369,73 @@ class PictureTable:
             table = self._opened()
             if table is None:
                 return
-            if with_index and not table.list_indices():
-                from lancedb.index import IvfRq
-
-                table.create_index("vector", config=IvfRq(distance_type="cosine"))
-            if with_index or table.stats()["fragment_stats"]["num_small_fragments"] > MAX_SMALL_FRAGMENTS:
-                table.optimize(cleanup_older_than=KEEP_OLD_VERSIONS)
+            is_fresh = with_index and self._train_index(table)
+            if is_fresh or self._is_untidy(table, with_index=with_index):
+                self._optimize(table, KEEP_OLD_VERSIONS)
             self._sync()
+
+    def compact(self, keep_versions: timedelta = KEEP_OLD_VERSIONS) -> None:
+        """Join fragments, bring the index up to date and drop old versions now.
+
+        Args:
+            keep_versions: Versions younger than this stay; while one is pinned, all do.
+        """
+        with self._failures("compact the gallery"):
+            table = self._opened()
+            if table is not None:
+                self._optimize(table, keep_versions)
+                self._sync()
+
+    def _optimize(self, table: Any, keep_versions: timedelta) -> None:
+        """LanceDB refuses to clean up past a pinned version: while there is a pin, no version goes."""
+        is_pinned = bool(table.tags.list())
+        table.optimize(cleanup_older_than=timedelta(days=36_500) if is_pinned else keep_versions)
+
+    def index_state(self) -> IndexState:
+        """How far the approximate index covers the table."""
+        table = self._opened()
+        if table is None:
+            return IndexState(0, 0, 0)
+        with self._failures("read the gallery"):
+            num_rows = int(table.count_rows())
+            name = _index_name(table)
+            if name is None:
+                return IndexState(0, 0, num_rows)
+            stats = table.index_stats(name)
+            trained = name.removeprefix(INDEX_PREFIX)
+            num_trained = int(trained) if trained.isdigit() else 0
+            return IndexState(num_trained, int(stats.num_indexed_rows), int(stats.num_unindexed_rows))
+
+    def train_index(self) -> None:
+        """Train the approximate index anew, whatever its state."""
+        with self._failures("build the index of"):
+            table = self._opened()
+            if table is not None:
+                self._build_index(table)
+                self._sync()
+
+    def _train_index(self, table: Any) -> bool:
+        """Build the index if there is none, or if it was trained for a much smaller gallery; whether it was built."""
+        state = self.index_state()
+        num_rows = state.num_indexed + state.num_unindexed
+        if state.num_trained and num_rows <= MAX_GROWTH * state.num_trained:
+            return False
+        self._build_index(table)
+        return True
+
+    def _build_index(self, table: Any) -> None:
+        from lancedb.index import IvfRq
+
+        old = _index_name(table)
+        name = f"{INDEX_PREFIX}{table.count_rows()}"
+        if old is not None:
+            table.drop_index(old)
+        table.create_index("vector", config=IvfRq(distance_type="cosine"), name=name)
+
+    def _is_untidy(self, table: Any, *, with_index: bool) -> bool:
+        if with_index and self.index_state().num_unindexed > FLAT_ROWS_WITHOUT_INDEX:
+            return True
+        return int(table.stats()["fragment_stats"]["num_small_fragments"]) > MAX_SMALL_FRAGMENTS
 
     def _database(self) -> Any:
         import lancedb
@@ -225,7 +461,7 @@ class PictureTable:
         table = self._opened()
         if table is None:
             return None
-        query = table.search().select(list(columns))
+        query = table.search().select(_present(table, columns))
         return query if where is None else query.where(where)
 
     def _read(self, query: Any) -> Any:
@@ -248,7 +484,7 @@ class PictureTable:
         dims = self._dims
         kinds = {"size_bytes": pa.int64(), "mtime_ns": pa.int64(), "width": pa.int32(), "height": pa.int32()}
         schema = pa.schema(
-            [pa.field(name, kinds.get(name, pa.string()), nullable=False) for name in COLUMNS]
+            [pa.field(name, kinds.get(name, pa.string()), nullable=name in _NEW_COLUMNS) for name in COLUMNS]
             + [pa.field("vector", pa.list_(pa.float32(), dims)), pa.field("thumbnail", pa.binary())]
         )
         columns: list[Any] = [list(column) for column in zip(*(p.entry.as_row() for p in pictures), strict=True)]
@@ -274,24 +510,45 @@ class PictureTable:
             if fresh:
                 sync_directory(Path(folder))
 
+    def _bad_filter(self, where: str, error: Exception) -> QueryError:
+        """The error for a condition that LanceDB refuses."""
+        reason = first_line(error).removeprefix("Invalid input, ").removeprefix("Schema error: ")
+        reason = reason.split(" Valid fields are ")[0].rstrip(".")
+        names = ", ".join((*COLUMNS, *self.own_columns()))
+        return QueryError(
+            f"cannot use the filter {where!r}: {reason}; it may name {names}, "
+            "for example \"width >= 800 AND path LIKE '%boots%'\""
+        )
+
+    def own_columns(self) -> dict[str, Any]:
+        """Names and Arrow types of the columns that the user added."""
+        table = self._opened()
+        if table is None:
+            return {}
+        known = {*COLUMNS, "vector", "thumbnail"}
+        return {field.name: field.type for field in table.schema if field.name not in known}
+
     def _failures(self, doing: str) -> contextlib.AbstractContextManager[None]:
         return gallery_failures(self._gallery, doing)
 
 
-def _bad_filter(where: str, error: Exception) -> QueryError:
-    """The error for a condition that LanceDB refuses."""
-    reason = first_line(error).removeprefix("Invalid input, ").removeprefix("Schema error: ")
-    reason = reason.split(" Valid fields are ")[0].rstrip(".")
-    return QueryError(
-        f"cannot use the filter {where!r}: {reason}; it may name {', '.join(COLUMNS)}, "
-        "for example \"width >= 800 AND path LIKE '%boots%'\""
-    )
+def _index_name(table: Any) -> str | None:
+    """Name of the index over the vectors; None if there is none."""
+    return next((str(index.name) for index in table.list_indices() if list(index.columns) == ["vector"]), None)
 
 
 def _entries(table: Any) -> list[Entry]:
     if table is None:
         return []
-    return [Entry(*row) for row in zip(*(table.column(name).to_pylist() for name in COLUMNS), strict=True)]
+    present = table.column_names
+    columns = [table.column(name).to_pylist() if name in present else repeat(None, table.num_rows) for name in COLUMNS]
+    return [Entry(*row) for row in zip(*columns, strict=True)]
+
+
+def _present(table: Any, columns: Sequence[str]) -> list[str]:
+    """The columns that there are; a table of schema version 1 that was not written since lacks some."""
+    missing = _NEW_COLUMNS.keys() - set(table.schema.names)
+    return [name for name in columns if name not in missing]
 
 
 def _id_statements(ids: Sequence[str]) -> Iterator[str]:
@@ -301,7 +558,7 @@ def _id_statements(ids: Sequence[str]) -> Iterator[str]:
         yield f"id IN ({quoted})"
 
 
-def _version_of(manifest: str) -> int:
+def version_of(manifest: str) -> int:
     """Version of a Lance manifest by its file name, which counts down from 2^64 - 1 in the newer naming."""
     stem = manifest.partition(".")[0]
     number = int(stem) if stem.isdigit() else 0

@@ -16,10 +16,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stbir.atomic import write_atomically
 from stbir.errors import BundleError
@@ -30,6 +33,7 @@ MODEL_FILES = ("image.onnx", "sketch.onnx", "text.onnx", "tokenizer.json")
 DEFAULT_PATH = Path(__file__).parent / "default"
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Triple = tuple[float, float, float]
 
 
@@ -86,10 +90,54 @@ class Scale(_Record):
     text: Positive = 1.0
 
 
+class Gate(_Record):
+    """A small network that corrects the balance by the query: out * tanh(hidden * [drawing, words] + bias) + bias.
+
+    Attributes:
+        hidden: [H, Ds + Dt].
+        hidden_bias: [H].
+        out: [2, H], for drawing and words.
+        out_bias: [2].
+        limit: Largest change of a logarithm of the scale, either way; above 0.
+    """
+
+    hidden: tuple[tuple[Finite, ...], ...] = Field(min_length=1, max_length=256)
+    hidden_bias: tuple[Finite, ...]
+    out: tuple[tuple[Finite, ...], tuple[Finite, ...]]
+    out_bias: tuple[Finite, Finite]
+    limit: Positive
+
+    @cached_property
+    def arrays(self) -> tuple[NDArray[np.float32], ...]:
+        """hidden, hidden_bias, out and out_bias as arrays."""
+        parts = (self.hidden, self.hidden_bias, self.out, self.out_bias)
+        return tuple(np.asarray(part, np.float32) for part in parts)
+
+    @property
+    def digest(self) -> str:
+        """A name of its numbers, 12 hex digits."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Gate:
+        width = len(self.hidden)
+        if len(self.hidden_bias) != width or any(len(row) != width for row in self.out):
+            raise ValueError(f"hidden_bias and out must be {width} long, as hidden is")
+        if len({len(row) for row in self.hidden}) != 1:
+            raise ValueError("the rows of hidden differ in length")
+        return self
+
+
 class Fusion(_Record):
-    """How the two spaces are brought together in one score."""
+    """How the two spaces are brought together in one score.
+
+    Attributes:
+        scale: The balance of every query.
+        gate: What corrects it by the query, where the model has learned to.
+    """
 
     scale: Scale = Field(default_factory=Scale)
+    gate: Gate | None = None
 
 
 class ModelInfo(_Record):
@@ -113,6 +161,13 @@ class ModelInfo(_Record):
     metrics: dict[str, Any] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     fingerprint: str = ""
+
+    @model_validator(mode="after")
+    def _gate_fits_dims(self) -> ModelInfo:
+        gate = self.fusion.gate
+        if gate is not None and len(gate.hidden[0]) != self.dims.total:
+            raise ValueError(f"fusion.gate reads {len(gate.hidden[0])} numbers, the spaces have {self.dims.total}")
+        return self
 
     def expected_fingerprint(self) -> str:
         """Hash of all that changes vectors: the four files and the settings of the towers.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stbir.errors import QueryError
-from stbir.model.bundle import Dims, Scale
+from stbir.model.bundle import Dims, Fusion, Scale
 from stbir.query import Weights
 
 Vectors = NDArray[np.float32]
@@ -60,9 +60,29 @@ def shares(given: set[str], weights: Weights, scale: Scale) -> dict[str, float]:
     return {name: value / total for name, value in raw.items()}
 
 
+def query_scale(fusion: Fusion, sketch: Vectors, text: Vectors) -> Scale:
+    """How much drawing and words of one query count before the user's weights.
+
+    Args:
+        fusion: The model's balance.
+        sketch: [Ds], unit: the drawing.
+        text: [Dt], unit: the words.
+
+    Returns:
+        The balance, corrected by the model's gate where it has one.
+    """
+    gate = fusion.gate
+    if gate is None:
+        return fusion.scale
+    hidden, hidden_bias, out, out_bias = gate.arrays
+    inner = np.tanh(hidden @ np.concatenate([sketch, text]) + hidden_bias)
+    change = gate.limit * np.tanh(out @ inner + out_bias)
+    return Scale(sketch=fusion.scale.sketch * math.exp(change[0]), text=fusion.scale.text * math.exp(change[1]))
+
+
 def compose(
     dims: Dims,
-    scale: Scale,
+    fusion: Fusion,
     weights: Weights,
     *,
     sketch: Vectors | None = None,
@@ -74,7 +94,7 @@ def compose(
 
     Args:
         dims: Lengths of the two spaces.
-        scale: The model's learned balance.
+        fusion: The model's learned balance.
         weights: The user's weights.
         sketch: [Ds], unit: the drawing.
         text: [Dt], unit: the words.
@@ -86,6 +106,7 @@ def compose(
         sketch, text and image must be given with a weight above 0 (`stbir.query.Query` sees to it).
     """
     parts = {"sketch": sketch, "text": text, "image": image}
+    scale = fusion.scale if sketch is None or text is None else query_scale(fusion, sketch, text)
     share = shares({name for name, vector in parts.items() if vector is not None}, weights, scale)
     query = np.zeros(dims.total, np.float32)
     if sketch is not None:

@@ -179,7 +179,8 @@ def _drawing_order(labels: Labels, rng: np.random.Generator) -> list[int]:
     middles = {int(n): np.argwhere(labels == n).mean(axis=0) / _BUFFER_PX for n in numbers}
     share = dict(zip(numbers.tolist(), (sizes / sizes.sum()).tolist(), strict=True))
     by_size, by_height, nearby = rng.normal(1.5, 0.5), rng.normal(0.6, 0.8), abs(rng.normal(0.0, 0.6))
-    left, order = set(middles), []
+    left = set(middles)
+    order: list[int] = []
     while left:
         last = middles[order[-1]] if order else None
 

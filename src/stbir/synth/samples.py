@@ -51,7 +51,8 @@ def build_samples(out: str | os.PathLike[str], *, progress: Progress | None = No
     job = Job(root, "gallery", _SIZE_PX, _QUALITY, 0)
     items = list(plan_samples())
     asked = sample_queries(items)
-    rows, queries = [], []
+    rows: list[dict[str, Any]] = []
+    queries: list[dict[str, Any]] = []
     try:
         (root / "gallery").mkdir(parents=True, exist_ok=True)
         (root / "drawings").mkdir(exist_ok=True)
@@ -103,9 +104,7 @@ def sample_queries(items: Sequence[PartItem]) -> dict[str, Text]:
         first = (5 * block + 3) % _PER_BLOCK
         wanted = _WRITERS[block % len(_WRITERS)]
         for item in [*own[first:], *own[:first]]:
-            texts = sorted(
-                part_texts(item), key=lambda text, wanted=wanted: (text.style != wanted, text.style != "short")
-            )
+            texts = _by_style(part_texts(item), wanted)
             twins = [facts[other.id] for other in own if other.shape_group == item.shape_group]
             needs_both = [
                 text
@@ -116,3 +115,8 @@ def sample_queries(items: Sequence[PartItem]) -> dict[str, Text]:
                 found[item.id] = needs_both[0]
                 break
     return found
+
+
+def _by_style(texts: Sequence[Text], wanted: str) -> list[Text]:
+    """Texts of the wanted style first, then short ones."""
+    return sorted(texts, key=lambda text: (text.style != wanted, text.style != "short"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,9 @@ class Photo:
         split: Its split there; None trains.
         text_ids: Its texts, as indices into the corpus' texts.
         captioned: Whether they were written for this photo; else they only name its category.
+        virtual_class: A finer class than the category, or None.
+        shape_group: Photos with the same group show the same shape (twins in shape), or None.
+        dress_group: Photos with the same group have the same colour, material and pattern, or None.
     """
 
     set: str
@@ -39,6 +43,9 @@ class Photo:
     split: str | None
     text_ids: tuple[int, ...]
     captioned: bool = True
+    virtual_class: str | None = None
+    shape_group: str | None = None
+    dress_group: str | None = None
 
     @property
     def trains(self) -> bool:
@@ -72,17 +79,35 @@ class Corpus:
         fields = json.loads(description.read_text())
         self.texts: list[str] = fields["texts"]
         self.photos = [Photo(**{**row, "text_ids": tuple(row["text_ids"])}) for row in fields["photos"]]
-        self.views = [
+        self._num_views: int = fields["num_views"]
+
+    @cached_property
+    def views(self) -> list[View]:
+        """Frozen stems of the photos, where the recipe asked for them."""
+        return [
             View(
-                np.load(folder / f"stem{index}.npy", mmap_mode="r"),
-                np.load(folder / f"small{index}.npy", mmap_mode="r"),
+                np.load(self.folder / f"stem{index}.npy", mmap_mode="r"),
+                np.load(self.folder / f"small{index}.npy", mmap_mode="r"),
                 mirrored=index % 2 == 1,
             )
-            for index in range(fields["num_views"])
+            for index in range(self._num_views)
         ]
-        self._hidden = np.load(folder / "text_hidden.npy", mmap_mode="r")
-        self._offsets = np.load(folder / "text_offsets.npy")
-        self.text_pooled = np.load(folder / "text_pooled.npy")
+
+    @cached_property
+    def text_pooled(self) -> NDArray[np.float32]:
+        """[T, 384], the frozen text backbone's vectors."""
+        vectors: NDArray[np.float32] = np.load(self.folder / "text_pooled.npy")
+        return vectors
+
+    @cached_property
+    def _hidden(self) -> NDArray[np.float16]:
+        hidden: NDArray[np.float16] = np.load(self.folder / "text_hidden.npy", mmap_mode="r")
+        return hidden
+
+    @cached_property
+    def _offsets(self) -> NDArray[np.int64]:
+        offsets: NDArray[np.int64] = np.load(self.folder / "text_offsets.npy")
+        return offsets
 
     def stems(self, rows: NDArray[np.int64], views: NDArray[np.int64]) -> Tensor:
         """Cached stems [B, 96, S/16, S/16] of photos in the given views, float32."""

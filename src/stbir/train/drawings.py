@@ -136,7 +136,7 @@ class DrawingBatches(IterableDataset[DrawingBatch]):
 
 
 class DrawingsStage:
-    """Learning of the sketch space; see `stbir.train.loop.Stage`."""
+    """Learning of the sketch space; see `stbir.train.stage.Stage`."""
 
     name = "drawings"
 

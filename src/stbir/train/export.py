@@ -24,10 +24,8 @@ import stbir
 from stbir.model.bundle import (
     Bundle,
     Dims,
-    Fusion,
     ImageSettings,
     ModelInfo,
-    Scale,
     SketchSettings,
     TextSettings,
 )
@@ -36,48 +34,41 @@ from stbir.strokes import Sketch
 from stbir.train.pretrained import minilm_directory
 from stbir.train.quantize import store_int8
 from stbir.train.recipe import Recipe
-from stbir.train.run import Towers
+from stbir.train.towers import Towers
 
 _OPSET = 17
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def export_bundle(
-    towers: Towers,
-    recipe: Recipe,
-    scale: tuple[float, float],
-    directory: Path,
-    *,
-    licence: str,
-    provenance: dict[str, Any],
-    metrics: dict[str, Any],
-) -> Bundle:
+def export_bundle(towers: Towers, info: ModelInfo, directory: Path) -> Bundle:
     """Write the towers as a bundle.
 
     Args:
         towers: Trained towers.
-        recipe: How they were trained.
-        scale: Inverse temperatures of drawing and words.
+        info: Their description.
         directory: Where the bundle goes.
-        licence: Terms of the weights.
-        provenance: What the model was made from.
-        metrics: Figures measured on it.
 
     Returns:
         The bundle as loaded back.
     """
-    tokenizer, kept = cut_tokenizer((minilm_directory() / "tokenizer.json").read_text(), recipe.model.max_tokens)
+    max_tokens = info.text.max_tokens
+    tokenizer, kept = cut_tokenizer((minilm_directory() / "tokenizer.json").read_text(), max_tokens)
     files = {
         "image.onnx": _image_onnx(towers),
         "sketch.onnx": _sketch_onnx(towers),
-        "text.onnx": _text_onnx(towers, kept, recipe.model.max_tokens),
+        "text.onnx": _text_onnx(towers, kept, max_tokens),
         "tokenizer.json": tokenizer.encode(),
     }
-    info = ModelInfo(
+    return Bundle.write(directory, files, info)
+
+
+def describe(recipe: Recipe, provenance: dict[str, Any]) -> ModelInfo:
+    """The description of a model that was trained from pretrained towers; its balance is not fitted yet."""
+    return ModelInfo(
         name=recipe.model.name,
         created=datetime.now(UTC).strftime("%Y-%m-%d"),
         version=stbir.__version__,
-        licence=licence,
+        licence=recipe.licence,
         description="Drawings and words to pictures: MobileNetV2 towers for both kinds of picture, MiniLM for words.",
         dims=Dims(sketch=recipe.model.sketch_dim, text=recipe.model.text_dim),
         image=ImageSettings(size_px=recipe.model.image_px, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)),
@@ -85,11 +76,8 @@ def export_bundle(
             size_px=recipe.model.sketch_px, line_width_px=recipe.drawings.line_width_px, margin=recipe.drawings.margin
         ),
         text=TextSettings(max_tokens=recipe.model.max_tokens, pad_id=0),
-        fusion=Fusion(scale=Scale(sketch=scale[0], text=scale[1])),
         provenance=provenance,
-        metrics=metrics,
     )
-    return Bundle.write(directory, files, info)
 
 
 def cut_tokenizer(content: str, max_tokens: int) -> tuple[str, NDArray[np.int64]]:
@@ -158,12 +146,12 @@ def _old_ids(ids: NDArray[np.int64], bundle: Bundle) -> NDArray[np.int64]:
 
 def _image_onnx(towers: Towers) -> bytes:
     size = towers.image.size_px
-    return _to_onnx(towers.image, (torch.zeros(2, 3, size, size),), ["pixels"], ["sketch_space", "text_space"])
+    return to_onnx(towers.image, (torch.zeros(2, 3, size, size),), ["pixels"], ["sketch_space", "text_space"])
 
 
 def _sketch_onnx(towers: Towers) -> bytes:
     size = towers.sketch.size_px
-    return _to_onnx(towers.sketch, (torch.zeros(2, 1, size, size),), ["ink"], ["sketch_space"])
+    return to_onnx(towers.sketch, (torch.zeros(2, 1, size, size),), ["ink"], ["sketch_space"])
 
 
 def _text_onnx(towers: Towers, kept: NDArray[np.int64], max_tokens: int) -> bytes:
@@ -175,7 +163,7 @@ def _text_onnx(towers: Towers, kept: NDArray[np.int64], max_tokens: int) -> byte
     try:
         ids = torch.arange(2, 14).view(2, 6)
         inputs = (ids, torch.ones_like(ids))
-        return _to_onnx(towers.text, inputs, ["input_ids", "attention_mask"], ["text_space"], dynamic_length=True)
+        return to_onnx(towers.text, inputs, ["input_ids", "attention_mask"], ["text_space"], dynamic_length=True)
     finally:
         backbone.words, backbone.positions = words, positions
 
@@ -186,9 +174,28 @@ def _table(rows: Tensor) -> nn.Embedding:
     return table
 
 
-def _to_onnx(
-    module: nn.Module, inputs: tuple[Tensor, ...], names: list[str], outputs: list[str], *, dynamic_length: bool = False
+def to_onnx(
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    names: list[str],
+    outputs: list[str],
+    *,
+    dynamic_length: bool = False,
+    int8: bool = True,
 ) -> bytes:
+    """Write a module as an ONNX graph whose batch may have any size.
+
+    Args:
+        module: The module; it is left in evaluation mode on the CPU.
+        inputs: Examples of its inputs.
+        names: Names of the inputs.
+        outputs: Names of the outputs.
+        dynamic_length: Whether the second axis of the inputs may have any length too.
+        int8: Whether large weights are stored as 8-bit integers.
+
+    Returns:
+        The graph.
+    """
     axes: dict[str, dict[int, str]] = {name: {0: "batch"} for name in (*names, *outputs)}
     if dynamic_length:
         for name in names:
@@ -207,5 +214,6 @@ def _to_onnx(
             opset_version=_OPSET,
             dynamo=False,
         )
-        content: bytes = store_int8(onnx.load(file)).SerializeToString()
+        model = onnx.load(file)
+        content: bytes = (store_int8(model) if int8 else model).SerializeToString()
     return content

@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from stbir.errors import BundleError
-from stbir.model.bundle import MODEL_FILES, Bundle, Fusion, Scale
+from stbir.model.bundle import MODEL_FILES, Bundle, Fusion, ModelInfo, Scale
 from stbir.model.encoder import Encoder
 from stbir.train.balance import ask, fit_scale
 from stbir.train.corpus import Corpus
-from stbir.train.export import export_bundle, parity
-from stbir.train.recipe import Recipe
-from stbir.train.run import WEIGHTS_FILE, Towers
+from stbir.train.export import describe, export_bundle, parity
+from stbir.train.recipe import CorpusRecipe, Recipe
+from stbir.train.run import WEIGHTS_FILE
 from stbir.train.sketches import SketchSet
+from stbir.train.towers import Towers
 
 # Trained models reach 0.998; a few steps of training, whose heads are still near random, 0.995.
 LOWEST_PARITY = 0.99
@@ -40,15 +41,39 @@ def finish(recipe: Recipe, towers: Towers, corpus: Corpus, out: Path, say: Calla
     Raises:
         BundleError: The exported vectors differ from PyTorch's.
     """
-    bundle = export_bundle(
-        towers,
-        recipe,
-        (1.0, 1.0),
-        out / "bundle.partial",
-        licence=recipe.licence,
-        provenance=provenance(recipe, corpus, out),
-        metrics={},
-    )
+    info = describe(recipe, {**provenance(recipe, corpus, SketchSet(corpus.folder)), **_starting_weights(out)})
+    bundle, metrics = export_checked(towers, info, corpus, out / "bundle.partial", say)
+    bundle = rebalance(recipe, bundle, metrics, say)
+    return put_in_place(bundle, out / "bundle")
+
+
+def put_in_place(bundle: Bundle, final: Path) -> Bundle:
+    """Move a finished bundle to where it belongs."""
+    if final.exists():
+        shutil.rmtree(final)
+    bundle.path.rename(final)
+    return Bundle.load(final)
+
+
+def export_checked(
+    towers: Towers, info: ModelInfo, corpus: Corpus, directory: Path, say: Callable[[str], None] = print
+) -> tuple[Bundle, dict[str, Any]]:
+    """Export towers and compare their vectors with the bundle's.
+
+    Args:
+        towers: The trained towers.
+        info: Their description.
+        corpus: Items to compare on.
+        directory: Where the bundle goes.
+        say: Receives progress lines.
+
+    Returns:
+        The bundle, and the parity as metrics.
+
+    Raises:
+        BundleError: The exported vectors differ from PyTorch's.
+    """
+    bundle = export_bundle(towers, info, directory)
     photos = np.load(corpus.folder / "photos.npy", mmap_mode="r")
     chosen = np.linspace(0, len(photos) - 1, 24).astype(int)
     sketches = SketchSet(corpus.folder)
@@ -59,13 +84,7 @@ def finish(recipe: Recipe, towers: Towers, corpus: Corpus, out: Path, say: Calla
     if min(found.values()) < LOWEST_PARITY:
         shutil.rmtree(bundle.path)
         raise BundleError(f"exported vectors differ from PyTorch's (cosine {min(found.values()):.3f}); nothing is kept")
-    metrics: dict[str, Any] = {"parity": {name: round(value, 5) for name, value in found.items()}}
-    bundle = rebalance(recipe, bundle, metrics, say)
-    final = out / "bundle"
-    if final.exists():
-        shutil.rmtree(final)
-    bundle.path.rename(final)
-    return Bundle.load(final)
+    return bundle, {"parity": {name: round(value, 5) for name, value in found.items()}}
 
 
 def rebalance(recipe: Recipe, bundle: Bundle, metrics: dict[str, Any], say: Callable[[str], None] = print) -> Bundle:
@@ -80,14 +99,22 @@ def rebalance(recipe: Recipe, bundle: Bundle, metrics: dict[str, Any], say: Call
     return Bundle.write(bundle.path, {name: bundle.read(name) for name in MODEL_FILES}, info)
 
 
-def provenance(recipe: Recipe, corpus: Corpus, out: Path) -> dict[str, Any]:
-    """What a model was made from: starting weights, data sets with counts, the recipe itself."""
+def provenance(recipe: CorpusRecipe, corpus: Corpus, sketches: SketchSet) -> dict[str, Any]:
+    """What a model learned from: data sets with counts, and the recipe itself."""
     counts: dict[str, int] = {}
     for photo in corpus.photos:
         if photo.trains:
             counts[photo.set] = counts.get(photo.set, 0) + 1
-    sketches = SketchSet(corpus.folder)
     kinds = {kind: len(sketches.training_rows(kind)) for kind in ("real", "pseudo", "synth", "doodle", "pair")}
+    return {
+        "training_photos": counts,
+        "training_drawings": kinds,
+        "recipe": recipe.model_dump(mode="json"),
+    }
+
+
+def _starting_weights(out: Path) -> dict[str, Any]:
+    """The pretrained weights that a run of stages `words` and `drawings` begins with."""
     return {
         "started_from": {
             "image, sketch": "MobileNetV2 1.0/224, ImageNet (Keras, 8-bit TFLite, dequantised)",
@@ -96,7 +123,4 @@ def provenance(recipe: Recipe, corpus: Corpus, out: Path) -> dict[str, Any]:
             "teacher of drawings": "DoodleNet (Quick, Draw!)",
         },
         "weights_sha256": json.loads((out / WEIGHTS_FILE).read_text()),
-        "training_photos": counts,
-        "training_drawings": kinds,
-        "recipe": recipe.model_dump(mode="json"),
     }

@@ -17,14 +17,14 @@ from stbir.datasets import Dataset, Row, open_dataset
 from stbir.errors import DatasetError
 from stbir.strokes import Sketch, rasterize
 from stbir.train.pretrained import load_doodlenet
-from stbir.train.recipe import Recipe
+from stbir.train.recipe import CorpusRecipe
 from stbir.train.sketches import Drawing, SketchSet
 from stbir.train.sources import HAND_DRAWN, PAIRED, Source, category_name, doodle_lines
 
 _BATCH = 256
 
 
-def all_drawings(recipe: Recipe, sources: list[Source], folder: Path) -> Iterator[Drawing]:
+def all_drawings(recipe: CorpusRecipe, sources: list[Source], folder: Path) -> Iterator[Drawing]:
     """Every drawing of the corpus, traced where it is a picture."""
     yield from _drawings_of_photos(sources)
     with np.load(folder / "pseudo.npz", allow_pickle=False) as packed:
@@ -67,7 +67,7 @@ def _sketches_of(source: Source) -> list[Sketch]:
     return sketches
 
 
-def _pairs(recipe: Recipe) -> Iterator[Drawing]:
+def _pairs(recipe: CorpusRecipe) -> Iterator[Drawing]:
     """Drawings with the edge map of their photo (QMUL V1), and several drawings of one chair (ChairV2).
 
     A tenth of QMUL's training pairs validates. Chairs with a photo are a benchmark and stay out.
@@ -105,8 +105,7 @@ def _share(name: str) -> float:
 def run_teacher(folder: Path, directory: Path, path: Path) -> None:
     """Write DoodleNet's logits of every drawing."""
     network, names = load_doodlenet(directory)
-    sketches = SketchSet.__new__(SketchSet)
-    sketches._open(folder)
+    sketches = SketchSet(folder)
     logits = np.zeros((len(sketches), len(names)), np.float16)
     for start in tqdm(range(0, len(sketches), _BATCH), desc="teacher", unit="batch"):
         rows = range(start, min(start + _BATCH, len(sketches)))

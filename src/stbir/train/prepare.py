@@ -29,18 +29,18 @@ from stbir.train.corpus import Corpus
 from stbir.train.gather import all_drawings, run_teacher
 from stbir.train.pretrained import minilm_directory
 from stbir.train.pseudo import trace_pseudo
-from stbir.train.recipe import Recipe
+from stbir.train.recipe import CorpusRecipe, Recipe
 from stbir.train.sketches import pack
 from stbir.train.sources import Source, doodle_categories, read_sources
 from stbir.train.towers import STEM_BLOCKS, STEM_CHANNELS, TEXT_STEM_LAYERS, ImageTower
 
-CORPUS_VERSION = 1
+CORPUS_VERSION = 2
 
 
-def corpus_folder(recipe: Recipe) -> Path:
+def corpus_folder(recipe: CorpusRecipe) -> Path:
     """Where this recipe's corpus lies: a name that changes with the data settings, the sizes and the seed."""
     relevant = {
-        "data": recipe.data.model_dump(mode="json", exclude={"cache"}),
+        "data": recipe.data.model_dump(mode="json", exclude={"cache", "seed"}),
         "weights": recipe.weights.model_dump(mode="json"),
         "sizes": [
             recipe.model.image_px,
@@ -50,7 +50,7 @@ def corpus_folder(recipe: Recipe) -> Path:
             TEXT_STEM_LAYERS,
         ],
         "version": CORPUS_VERSION,
-        "seed": recipe.seed,
+        "seed": recipe.corpus_seed,
     }
     digest = hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
     return recipe.data.cache / digest[:12]
@@ -68,6 +68,26 @@ def prepare_corpus(recipe: Recipe, mobilenet: MobileNetV2, minilm: MiniLM, weigh
     Returns:
         The corpus' folder.
     """
+    folder = prepare_items(recipe, weights)
+    for view in range(recipe.data.num_views):
+        _once(folder / f"stem{view}.npy", partial(_run_stem, folder, mobilenet, view, recipe.corpus_seed))
+    texts = Corpus(folder).texts
+    _once(folder / "text_hidden.npy", lambda path: _run_texts(folder, minilm, texts, recipe.model.max_tokens, path))
+    doodlenet = weights / recipe.weights.doodlenet
+    _once(folder / "teacher_logits.npy", lambda path: run_teacher(folder, doodlenet, path))
+    return folder
+
+
+def prepare_items(recipe: CorpusRecipe, weights: Path | None) -> Path:
+    """Prepare what no tower is needed for: decoded photos, texts, drawings.
+
+    Args:
+        recipe: What to prepare.
+        weights: Folder of the pretrained weights with the edge detector; None where no pseudo-drawings are wanted.
+
+    Returns:
+        The corpus' folder.
+    """
     folder = corpus_folder(recipe)
     folder.mkdir(parents=True, exist_ok=True)
     sources, texts = read_sources(recipe)
@@ -75,9 +95,6 @@ def prepare_corpus(recipe: Recipe, mobilenet: MobileNetV2, minilm: MiniLM, weigh
     known = dict.fromkeys(texts)
     texts = [*texts, *(name for name in names if name not in known)]
     _once(folder / "photos.npy", lambda path: _decode(sources, recipe.model.image_px, path))
-    for view in range(recipe.data.num_views):
-        _once(folder / f"stem{view}.npy", partial(_run_stem, folder, mobilenet, view, recipe.seed))
-    _once(folder / "text_hidden.npy", lambda path: _run_texts(folder, minilm, texts, recipe.model.max_tokens, path))
     fields = {"texts": texts, "photos": [asdict(s.photo) for s in sources], "num_views": recipe.data.num_views}
     description = folder / "corpus.json"
     _once(description, lambda path: path.write_text(json.dumps(fields)))
@@ -86,13 +103,12 @@ def prepare_corpus(recipe: Recipe, mobilenet: MobileNetV2, minilm: MiniLM, weigh
     corpus = Corpus(folder)
     place = {text: index for index, text in enumerate(corpus.texts)}
     categories = {name: place[name] for name in names}
-    _once(folder / "pseudo.npz", lambda path: trace_pseudo(folder, sources, weights / recipe.weights.pidinet, path))
+    detector = None if weights is None else weights / recipe.weights.pidinet
+    _once(folder / "pseudo.npz", lambda path: trace_pseudo(folder, sources, detector, path))
     _once(
         folder / "sketches.npz",
         lambda path: pack(list(all_drawings(recipe, sources, folder)), corpus, categories, path),
     )
-    doodlenet = weights / recipe.weights.doodlenet
-    _once(folder / "teacher_logits.npy", lambda path: run_teacher(folder, doodlenet, path))
     return folder
 
 

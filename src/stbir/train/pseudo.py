@@ -18,8 +18,8 @@ from stbir.train.sources import Source
 _BATCH = 16
 
 
-def trace_pseudo(folder: Path, sources: list[Source], checkpoint: Path, path: Path) -> None:
-    """Trace pseudo-drawings of training photos from their edges."""
+def trace_pseudo(folder: Path, sources: list[Source], checkpoint: Path | None, path: Path) -> None:
+    """Trace pseudo-drawings of training photos from their edges; the edge detector is needed if any are wanted."""
     by_set: dict[str, list[int]] = {}
     for index, source in enumerate(sources):
         if source.photo.trains:
@@ -29,8 +29,11 @@ def trace_pseudo(folder: Path, sources: list[Source], checkpoint: Path, path: Pa
         rows = by_set.get(settings.name, [])
         rng = np.random.default_rng(len(rows))
         chosen += [int(row) for row in rng.permutation(rows)[: settings.max_pseudo]]
-    network = load_pidinet(checkpoint)
     photos = np.load(folder / "photos.npy", mmap_mode="r")
+    if not chosen or checkpoint is None:
+        save_traced(np.zeros((0, *photos.shape[1:3]), np.uint8), np.zeros(0, np.int64), path)
+        return
+    network = load_pidinet(checkpoint)
     edges = np.zeros((len(chosen), *photos.shape[1:3]), np.uint8)
     for start in tqdm(range(0, len(chosen), _BATCH), desc="edges", unit="batch"):
         block = slice(start, start + _BATCH)

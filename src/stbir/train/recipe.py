@@ -8,20 +8,26 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from stbir.errors import ConfigError
 
+RECIPES = Path(__file__).parent / "recipes"
+
+_R = TypeVar("_R", bound="CorpusRecipe")
+
 Positive = Annotated[int, Field(gt=0)]
 
 
-class _Settings(BaseModel):
+class Settings(BaseModel):
+    """Base of all parts of a recipe: frozen, unknown fields refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SetSettings(_Settings):
+class SetSettings(Settings):
     """One data set of the recipe.
 
     Attributes:
@@ -39,21 +45,23 @@ class SetSettings(_Settings):
     held_out: tuple[str, ...] = ()
 
 
-class DataSettings(_Settings):
+class DataSettings(Settings):
     """The corpus.
 
     Attributes:
         cache: Folder of the prepared corpus.
         sets: The data sets.
         num_views: Views of every photo; odd ones are mirrored, cropped and relit.
+        seed: Of the choice of photos and their views; None takes the recipe's, so that other seeds learn from others.
     """
 
     cache: Path = Path("runs/corpus")
     sets: tuple[SetSettings, ...]
     num_views: Positive = 2
+    seed: int | None = None
 
 
-class WeightSettings(_Settings):
+class WeightSettings(Settings):
     """Pretrained weights to start from, files inside the archive or folder `root`.
 
     Attributes:
@@ -69,7 +77,7 @@ class WeightSettings(_Settings):
     doodlenet: str = "doodlenet"
 
 
-class ModelSettings(_Settings):
+class ModelSettings(Settings):
     """Sizes of the towers."""
 
     name: str = "stbir-default"
@@ -81,7 +89,7 @@ class ModelSettings(_Settings):
     max_tokens: Positive = 40
 
 
-class ScheduleSettings(_Settings):
+class ScheduleSettings(Settings):
     """See `stbir.train.loop.Schedule`."""
 
     num_steps: Positive
@@ -93,7 +101,7 @@ class ScheduleSettings(_Settings):
     average_decay: float = 0.995
 
 
-class WordsRecipe(_Settings):
+class WordsRecipe(Settings):
     """Stage `words`; see `stbir.train.words.WordsSettings`."""
 
     schedule: ScheduleSettings
@@ -105,7 +113,7 @@ class WordsRecipe(_Settings):
     feature_dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
-class DrawingsRecipe(_Settings):
+class DrawingsRecipe(Settings):
     """Stage `drawings`; see `stbir.train.drawings.DrawingsSettings`."""
 
     schedule: ScheduleSettings
@@ -121,7 +129,7 @@ class DrawingsRecipe(_Settings):
     teacher_weight: float = 0.2
 
 
-class BalanceSet(_Settings):
+class BalanceSet(Settings):
     """A validation set on which drawing and words are balanced.
 
     Attributes:
@@ -135,8 +143,8 @@ class BalanceSet(_Settings):
     distractors: tuple[str, ...] = ()
 
 
-class Recipe(_Settings):
-    """Everything `stbir train` needs to know.
+class CorpusRecipe(Settings):
+    """What the preparation of a corpus needs to know; every recipe is one.
 
     Attributes:
         seed: Of every choice made.
@@ -144,9 +152,6 @@ class Recipe(_Settings):
         model: Name and sizes.
         data: The corpus.
         weights: Pretrained weights.
-        words: Stage `words`.
-        drawings: Stage `drawings`.
-        balance: Validation sets on which drawing and words are balanced.
         licence: Terms of the trained weights, as `model.json` will say.
     """
 
@@ -155,33 +160,111 @@ class Recipe(_Settings):
     model: ModelSettings = ModelSettings()
     data: DataSettings
     weights: WeightSettings = WeightSettings()
+    licence: str = "see provenance"
+
+    @property
+    def corpus_seed(self) -> int:
+        """Seed of the corpus."""
+        return self.seed if self.data.seed is None else self.data.seed
+
+
+class Recipe(CorpusRecipe):
+    """Everything that training a model from pretrained towers needs to know.
+
+    Attributes:
+        words: Stage `words`.
+        drawings: Stage `drawings`.
+        balance: Validation sets on which drawing and words are balanced.
+    """
+
     words: WordsRecipe
     drawings: DrawingsRecipe
     balance: tuple[BalanceSet, ...] = ()
-    licence: str = "see provenance"
 
 
 def load_recipe(path: Path, overrides: Iterable[str] = ()) -> Recipe:
-    """Read a recipe.
+    """Read a recipe that trains towers; arguments and errors as in `parse_recipe`."""
+    return parse_recipe(read_fields(path, overrides), Recipe, path)
+
+
+def read_fields(path: Path, overrides: Iterable[str] = ()) -> dict[str, Any]:
+    """Read the fields of a recipe, not yet checked.
 
     Args:
         path: A TOML file.
-        overrides: `a.b.c=value` pairs, the value in TOML's notation (or a bare word).
+        overrides: `a.b.c=value` pairs, the value in TOML's notation (or a bare word); a number names a place in a list.
+
+    Returns:
+        Its fields. A recipe that says `extends = "NAME"` has those of that recipe (a shipped one, or a file beside
+        it) where it says nothing itself; tables are joined, lists are replaced.
+
+    Raises:
+        ConfigError: Not TOML, or an override that cannot be read.
+    """
+    fields = _read_extended(path, ())
+    for override in overrides:
+        _apply(fields, override)
+    return fields
+
+
+def find_recipe(name: str, beside: Path | None = None) -> Path:
+    """The file of a recipe, given as a path or as the name of a shipped one.
+
+    Args:
+        name: Path or name.
+        beside: Folder that relative paths start from; None is the working directory.
+
+    Raises:
+        ConfigError: Neither.
+    """
+    path = Path(name) if beside is None else beside / name
+    if path.suffix == ".toml" or path.exists():
+        return path
+    shipped = sorted(file.stem for file in RECIPES.glob("*.toml"))
+    if name not in shipped:
+        raise ConfigError(f"no recipe {name!r}: give a .toml file or one of {', '.join(shipped)}")
+    return RECIPES / f"{name}.toml"
+
+
+def _read_extended(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if path in seen:
+        raise ConfigError(f"{path}: the recipe extends itself; take out one `extends`")
+    try:
+        fields: dict[str, Any] = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not a readable TOML recipe ({error})") from None
+    parent = fields.pop("extends", None)
+    if parent is None:
+        return fields
+    if not isinstance(parent, str):
+        raise ConfigError(f"{path}: extends: expected the name of a recipe, not {parent!r}")
+    return _joined(_read_extended(find_recipe(parent, path.parent), (*seen, path)), fields)
+
+
+def _joined(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    joined = dict(below)
+    for name, value in above.items():
+        old = joined.get(name)
+        joined[name] = _joined(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return joined
+
+
+def parse_recipe(fields: dict[str, Any], kind: type[_R], path: Path) -> _R:
+    """Check the fields of a recipe.
+
+    Args:
+        fields: As `read_fields` gives them.
+        kind: Kind of recipe.
+        path: Named in messages.
 
     Returns:
         The recipe.
 
     Raises:
-        ConfigError: Not TOML, an unknown field or an unusable value; names the file and the field.
+        ConfigError: An unknown field or an unusable value; names the file and the field.
     """
     try:
-        fields: dict[str, Any] = tomllib.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: not a readable TOML recipe ({error})") from None
-    for override in overrides:
-        _apply(fields, override)
-    try:
-        return Recipe.model_validate(fields)
+        return kind.model_validate(fields)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -197,9 +280,14 @@ def _apply(fields: dict[str, Any], override: str) -> None:
         parsed = tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         parsed = value
-    place = fields
+    place: Any = fields
     for key in keys[:-1]:
-        place = place.setdefault(key, {})
-        if not isinstance(place, dict):
+        if isinstance(place, list) and key.isdigit() and int(key) < len(place):
+            place = place[int(key)]
+        elif isinstance(place, dict):
+            place = place.setdefault(key, {})
+        if not isinstance(place, dict | list):
             raise ConfigError(f"the setting {override!r} names a field of {key!r}, which has none")
+    if not isinstance(place, dict):
+        raise ConfigError(f"the setting {override!r} ends in a list: name a place in it, such as stages.0.lr")
     place[keys[-1]] = parsed

@@ -9,7 +9,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,31 +16,22 @@ import torch
 from stbir.datasets import Dataset, open_dataset
 from stbir.errors import ConfigError, DatasetError
 from stbir.model.bundle import Bundle
+from stbir.train.align_recipe import AlignRecipe
 from stbir.train.checkpoint import load_checkpoint, save_checkpoint
 from stbir.train.corpus import Corpus, PictureMaps
 from stbir.train.drawings import DrawingsSettings, DrawingsStage
 from stbir.train.loop import Schedule, run_stage
 from stbir.train.prepare import prepare_corpus, write_picture_maps
 from stbir.train.pretrained import load_minilm, load_mobilenet, minilm_directory
-from stbir.train.recipe import DrawingsRecipe, Recipe, WordsRecipe, load_recipe
+from stbir.train.recipe import CorpusRecipe, DrawingsRecipe, Recipe, WordsRecipe, find_recipe, parse_recipe, read_fields
 from stbir.train.sketches import SketchSet
 from stbir.train.sources import weights_folder
-from stbir.train.towers import ImageTower, SketchTower, TextTower
+from stbir.train.towers import ImageTower, SketchTower, TextTower, Towers
 from stbir.train.words import WordsSettings, WordsStage
 
 Say = Callable[[str], None]
 RECIPE_FILE = "recipe.json"
 WEIGHTS_FILE = "weights.json"
-_RECIPES = Path(__file__).parent / "recipes"
-
-
-@dataclass(frozen=True)
-class Towers:
-    """The three towers of a model."""
-
-    image: ImageTower
-    sketch: SketchTower
-    text: TextTower
 
 
 def build_towers(recipe: Recipe, weights: Path) -> Towers:
@@ -55,21 +45,6 @@ def build_towers(recipe: Recipe, weights: Path) -> Towers:
     sketch.backbone = load_mobilenet(weights / recipe.weights.mobilenet)
     text.backbone = load_minilm(sizes.text_layers)
     return Towers(image.to(recipe.device), sketch.to(recipe.device), text.to(recipe.device))
-
-
-def find_recipe(name: str) -> Path:
-    """The file of a recipe, given as a path or as the name of a shipped one.
-
-    Raises:
-        ConfigError: Neither.
-    """
-    path = Path(name)
-    if path.suffix == ".toml" or path.exists():
-        return path
-    shipped = sorted(file.stem for file in _RECIPES.glob("*.toml"))
-    if name not in shipped:
-        raise ConfigError(f"no recipe {name!r}: give a .toml file or one of {', '.join(shipped)}")
-    return _RECIPES / f"{name}.toml"
 
 
 def run_recipe(
@@ -96,9 +71,15 @@ def run_recipe(
     """
     from stbir.train.finish import finish
 
-    recipe = load_recipe(find_recipe(name), overrides)
+    path = find_recipe(name)
+    fields = read_fields(path, overrides)
     if threads is not None:
         torch.set_num_threads(threads)
+    if "stages" in fields:
+        from stbir.train.align_run import align
+
+        return align(parse_recipe(fields, AlignRecipe, path), out, fresh=fresh, say=say)
+    recipe = parse_recipe(fields, Recipe, path)
     if fresh:
         for pattern in ("*.ckpt", "*.best", "*.done", "*.metrics.jsonl", "last*.npy", "pooled*.npy", RECIPE_FILE):
             for file in out.glob(pattern):
@@ -107,11 +88,11 @@ def run_recipe(
     return finish(recipe, towers, corpus, out, say)
 
 
-def _check_same_run(recipe: Recipe, path: Path) -> None:
-    """Refuse to go on with a run of another recipe; balance and licence only matter at its end."""
+def check_same_run(recipe: CorpusRecipe, path: Path) -> None:
+    """Refuse to go on with a run of another recipe; balance, base_share and licence only matter at its end."""
     if not path.is_file():
         return
-    fields = set(Recipe.model_fields) - {"balance", "licence"}
+    fields = set(type(recipe).model_fields) - {"balance", "base_share", "licence"}
     earlier = json.loads(path.read_text())
     asked = recipe.model_dump(mode="json")
     changed = sorted(name for name in fields if earlier.get(name) != asked[name])
@@ -126,9 +107,9 @@ def _check_inputs(recipe: Recipe, weights: Path) -> None:
     """Open every data set and weight file once, so that what is missing is said before hours of training."""
     for settings in recipe.data.sets:
         if settings.name != "quickdraw-10k":
-            _open_or_explain(settings.name)
+            open_or_explain(settings.name)
     for asked in recipe.balance:
-        _open_or_explain(asked.name).in_split(asked.split, *asked.distractors)
+        open_or_explain(asked.name).in_split(asked.split, *asked.distractors)
     for name in (recipe.weights.mobilenet, recipe.weights.pidinet, recipe.weights.doodlenet):
         if not (weights / name).exists():
             raise ConfigError(
@@ -137,7 +118,8 @@ def _check_inputs(recipe: Recipe, weights: Path) -> None:
     minilm_directory()
 
 
-def _open_or_explain(name: str) -> Dataset:
+def open_or_explain(name: str) -> Dataset:
+    """Open a data set; a missing one is named with what to do about it."""
     try:
         return open_dataset(name)
     except DatasetError as error:
@@ -165,7 +147,7 @@ def train(recipe: Recipe, out: Path, say: Say = print) -> tuple[Towers, Corpus]:
         The trained towers, in evaluation mode, and the corpus they learned from.
     """
     out.mkdir(parents=True, exist_ok=True)
-    _check_same_run(recipe, out / RECIPE_FILE)
+    check_same_run(recipe, out / RECIPE_FILE)
     with weights_folder(recipe.weights.root) as weights:
         _check_inputs(recipe, weights)
         (out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2))

@@ -8,6 +8,7 @@ thing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,7 @@ class SketchSet:
     """The packed drawings, opened from the corpus' folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._open(folder)
-        self.teacher_logits = np.load(folder / "teacher_logits.npy", mmap_mode="r")
-
-    def _open(self, folder: Path) -> None:
+        self._folder = folder
         packed = np.load(folder / "sketches.npz", allow_pickle=False)
         self._points = packed["points"]
         self._stroke_ends = packed["stroke_ends"]
@@ -67,6 +65,12 @@ class SketchSet:
 
     def __len__(self) -> int:
         return len(self._sketch_ends)
+
+    @cached_property
+    def teacher_logits(self) -> NDArray[np.float16]:
+        """[N, 345], what the teacher says of every drawing."""
+        logits: NDArray[np.float16] = np.load(self._folder / "teacher_logits.npy", mmap_mode="r")
+        return logits
 
     def sketch(self, row: int) -> Sketch:
         """The strokes of one drawing."""

@@ -20,7 +20,7 @@ from stbir.datasets import Dataset, Row, open_dataset
 from stbir.datasets.readers import article_number, data_folder
 from stbir.errors import ConfigError, DatasetError
 from stbir.train.corpus import Photo
-from stbir.train.recipe import Recipe, SetSettings
+from stbir.train.recipe import CorpusRecipe, SetSettings
 
 _VAGUE = frozenset({"emoji", "shoe or bag", "not sure", "other", "skip"})
 _SAME_CATEGORY = {
@@ -63,7 +63,7 @@ def category_name(name: str | None) -> str | None:
     return None if not plain or plain in _VAGUE else plain
 
 
-def read_sources(recipe: Recipe) -> tuple[list[Source], list[str]]:
+def read_sources(recipe: CorpusRecipe) -> tuple[list[Source], list[str]]:
     """Read the rows with a photo, and collect their texts.
 
     Returns:
@@ -76,7 +76,7 @@ def read_sources(recipe: Recipe) -> tuple[list[Source], list[str]]:
         if Path(settings.name).stem in _DRAWN_ONLY:
             continue
         dataset = open_dataset(settings.name)
-        rng = np.random.default_rng([recipe.seed, len(sources)])
+        rng = np.random.default_rng([recipe.corpus_seed, len(sources)])
         for row in dataset.rows:
             if row.image is None or rng.random() >= settings.share:
                 continue
@@ -84,7 +84,17 @@ def read_sources(recipe: Recipe) -> tuple[list[Source], list[str]]:
             split = "held out" if is_asked or row.split in settings.held_out else row.split
             split = "val" if split == "validation" else split
             ids = tuple(texts.setdefault(text, len(texts)) for text in _texts(row))
-            photo = Photo(dataset.name, row.id, category_name(row.category), split, ids, bool(row.all_texts))
+            groups = (row.attributes.get(f"{what}_group") for what in ("shape", "dress"))
+            photo = Photo(
+                dataset.name,
+                row.id,
+                category_name(row.category),
+                split,
+                ids,
+                bool(row.all_texts),
+                row.virtual_class,
+                *(f"{dataset.name}/{group}" if group else None for group in groups),
+            )
             sources.append(Source(dataset, row, settings, photo))
     return sources, list(texts)
 
@@ -109,13 +119,13 @@ def _texts(row: Row) -> list[str]:
     return kept or ([category] if category else [])
 
 
-def doodle_categories(recipe: Recipe) -> list[str]:
+def doodle_categories(recipe: CorpusRecipe) -> list[str]:
     """Categories that only doodles may show."""
     names = (category_name(fields["category"]) for fields in doodle_lines(recipe))
     return sorted({name for name in names if name})
 
 
-def doodle_lines(recipe: Recipe) -> Iterator[dict[str, Any]]:
+def doodle_lines(recipe: CorpusRecipe) -> Iterator[dict[str, Any]]:
     """Rows of Quick, Draw! style data sets of the recipe."""
     for settings in recipe.data.sets:
         if settings.name == "quickdraw-10k":

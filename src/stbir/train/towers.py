@@ -6,10 +6,13 @@ pictures in the text space. The picture tower has a head for each; drawings and 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stbir.errors import ConfigError
 from stbir.train.backbones import MiniLM, MobileNetV2
 
 STEM_BLOCKS = 13
@@ -26,12 +29,16 @@ class ShapeHead(nn.Module):
         self.places = nn.Conv2d(channels, place_channels, 1)
         self.map = nn.Linear(place_channels * grid * grid + (pooled_dim or channels), dim)
 
-    def forward(self, feature_map: Tensor, pooled: Tensor | None = None) -> Tensor:
-        """Map [B, C, grid, grid] (and a pooled vector [B, P], else its own mean) to unit rows [B, dim]."""
+    def inputs(self, feature_map: Tensor, pooled: Tensor | None = None) -> Tensor:
+        """What `map` maps: the places and the pooled vector, [B, places + P]."""
         places = F.relu(self.places(feature_map)).flatten(1)
         if pooled is None:
             pooled = feature_map.mean((2, 3))
-        return F.normalize(self.map(torch.cat([places, pooled], 1)), dim=-1)
+        return torch.cat([places, pooled], 1)
+
+    def forward(self, feature_map: Tensor, pooled: Tensor | None = None) -> Tensor:
+        """Map [B, C, grid, grid] (and a pooled vector [B, P], else its own mean) to unit rows [B, dim]."""
+        return F.normalize(self.map(self.inputs(feature_map, pooled)), dim=-1)
 
 
 class ColourBranch(nn.Module):
@@ -53,11 +60,22 @@ class ColourBranch(nn.Module):
 
 
 class ImageTower(nn.Module):
-    """Pictures to both spaces."""
+    """Pictures to both spaces.
 
-    def __init__(self, size_px: int, sketch_dim: int, text_dim: int) -> None:
+    Args:
+        size_px: Side of the pictures.
+        sketch_dim: Length of sketch-space rows.
+        text_dim: Length of text-space rows.
+        one_space: Whether both spaces are one: drawings and words are compared with the same row, the sum of both
+            heads. That is the form of TASK-former and of the STBIR authors.
+    """
+
+    def __init__(self, size_px: int, sketch_dim: int, text_dim: int, *, one_space: bool = False) -> None:
         super().__init__()
+        if one_space and sketch_dim != text_dim:
+            raise ConfigError(f"one space has one size, not {sketch_dim} for drawings and {text_dim} for words")
         self.size_px = size_px
+        self.one_space = one_space
         self.backbone = MobileNetV2()
         self.colour = ColourBranch()
         self.text_head = nn.Sequential(
@@ -89,6 +107,23 @@ class ImageTower(nn.Module):
         """Pooled features [B, 1280] and small picture to unit rows [B, text_dim]."""
         return F.normalize(self.text_head(torch.cat([pooled, self.colour(small)], 1)), dim=-1)
 
+    def features(self, pixels: Tensor) -> Tensor:
+        """What the heads read, [B, 96 g g + 1280 + 128] with g = S/32: places, pooled features, colours."""
+        stem = self.backbone.stem(pixels, STEM_BLOCKS)
+        last, pooled = self.middle(stem)
+        shape = self.shape_head.inputs(torch.cat([F.relu(self.detail(stem)), last], 1), pooled)
+        return torch.cat([shape, self.colour(self.shrink(pixels))], 1)
+
+    def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows of `features` to unit rows of the sketch space and of the text space."""
+        num_places = self.shape_head.map.in_features - self.backbone.feature_dim
+        shape = self.shape_head.map(features[:, : self.shape_head.map.in_features])
+        words = self.text_head(features[:, num_places:])
+        if self.one_space:
+            both = F.normalize(shape + words, dim=-1)
+            return both, both
+        return F.normalize(shape, dim=-1), F.normalize(words, dim=-1)
+
     def sketch_space(self, stem: Tensor, last: Tensor, pooled: Tensor) -> Tensor:
         """Stem, last map and pooled features of `middle` to unit rows [B, sketch_dim]."""
         result: Tensor = self.shape_head(torch.cat([F.relu(self.detail(stem)), last], 1), pooled)
@@ -96,9 +131,7 @@ class ImageTower(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Map pictures [B, 3, S, S] in [-1, 1] to unit rows of the sketch space and of the text space."""
-        stem = self.backbone.stem(pixels, STEM_BLOCKS)
-        last, pooled = self.middle(stem)
-        return self.sketch_space(stem, last, pooled), self.text_space(pooled, self.shrink(pixels))
+        return self.heads(self.features(pixels))
 
 
 class SketchTower(nn.Module):
@@ -137,3 +170,12 @@ class TextTower(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Map token ids and their mask, both [B, L], to unit rows [B, text_dim]."""
         return self.project(self.backbone(input_ids, attention_mask))
+
+
+@dataclass(frozen=True)
+class Towers:
+    """The three towers of a model."""
+
+    image: ImageTower
+    sketch: SketchTower
+    text: TextTower

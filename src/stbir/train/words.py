@@ -46,7 +46,7 @@ class WordsSettings:
 
 
 class WordsStage:
-    """Contrastive learning of pictures and words; see `stbir.train.loop.Stage`."""
+    """Contrastive learning of pictures and words; see `stbir.train.stage.Stage`."""
 
     name = "words"
 

@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+from stbir.archives import read_file
 from stbir.errors import ImageError
 from stbir.files import open_regular_file
 from stbir.gallery.catalogue import Entry
-from stbir.images import load_picture
+from stbir.images import MAX_FILE_BYTES, load_picture
 from stbir.web.live import folder_id, shown_path
 from stbir.web.problems import Problem
 from stbir.web.schemas import PictureInfoOut
@@ -45,6 +46,9 @@ def original(entry: Entry) -> Iterator[bytes]:
         ImageError: The file is gone or changed; before the first byte.
     """
     check_there(entry)
+    if entry.archive is not None:
+        yield read_file(entry.path, MAX_FILE_BYTES)
+        return
     with open_regular_file(entry.path, ImageError) as file:
         left = entry.size_bytes
         while left > 0 and (part := file.read(min(CHUNK_BYTES, left))):
@@ -65,12 +69,13 @@ def check_there(entry: Entry) -> None:
 
 
 def is_there(entry: Entry) -> bool:
-    """Whether a picture's file lies where it was, with the size and time it had."""
+    """Whether a picture's file, or the archive that holds it, lies where it was, with the size and time it had."""
     try:
-        status = os.stat(entry.path)  # noqa: PTH116
+        status = os.stat(entry.archive or entry.path)  # noqa: PTH116
     except OSError:
         return False
-    return (status.st_size, status.st_mtime_ns) == (entry.size_bytes, entry.mtime_ns)
+    is_same_size = entry.archive is not None or status.st_size == entry.size_bytes
+    return is_same_size and status.st_mtime_ns == entry.mtime_ns
 
 
 def disposition(entry: Entry) -> str:

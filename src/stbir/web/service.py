@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 
 from stbir.explain import Explanation, explain_encoded
-from stbir.gallery.catalogue import COLUMNS, Picture
+from stbir.gallery.catalogue import COLUMNS, PATH_COLUMNS, Picture
 from stbir.model.encoder import Encoder
+from stbir.pages import Page, find_page
 from stbir.search import Gallery
 from stbir.searcher import EncodedQuery
 from stbir.strokes import Sketch
 from stbir.web.asking import PICTURE_ID, Reader
 from stbir.web.encoding import BatchEncoder
 from stbir.web.examples import examples_for
-from stbir.web.finding import Page, condition, find_page
+from stbir.web.finding import condition
 from stbir.web.gates import Gate
 from stbir.web.jobs import Indexing
 from stbir.web.live import LiveGallery, shown_path
@@ -201,7 +202,7 @@ class Service:
             FolderOut(id=each, name=path.name or str(path), num_pictures=counts[path])
             for each, path in state.folders.items()
         ]
-        columns = [name for name in COLUMNS if settings.shows_paths or name not in ("path", "root")]
+        columns = [name for name in COLUMNS if settings.shows_paths or name not in PATH_COLUMNS]
         return GalleryOut(
             name=info.path.name,
             num_pictures=info.num_pictures,
@@ -266,7 +267,7 @@ class Service:
                     parts={name: round(value, 6) for name, value in hit.parts.items()},
                     width=entry.width,
                     height=entry.height,
-                    num_duplicates=shown.num_duplicates,
+                    num_duplicates=hit.num_duplicates,
                 )
             )
         return hits

@@ -157,7 +157,7 @@ def _query_steps(task: Task, encoder: Encoder, vectors: Vectors) -> dict[str, Ca
         return np.asarray(encoder.encode_texts([texts[number]])[0])
 
     def ask(number: int) -> Vectors:
-        return compose(info.dims, info.fusion.scale, Weights(), sketch=draw(number), text=read(number))
+        return compose(info.dims, info.fusion, Weights(), sketch=draw(number), text=read(number))
 
     query = ask(0)
 
