@@ -381,16 +381,16 @@ def prepare_task(
     facts = {
         "targets": [place[row.id] for row, _ in asked],
         "ids": [row.id for row, _ in asked],
-        "asked": [kind_of(row.category) for row, _ in asked],
-        "gallery": [kind_of(row.category) for row in gallery],
+        "asked": [kind_of(name, row.category) for row, _ in asked],
+        "gallery": [kind_of(name, row.category) for row in gallery],
     }
     (cache / f"{name}-asked.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
-def kind_of(category: str | None) -> str:
-    """A picture's category; catalogues call chairs by many names."""
-    name = (category or "").lower()
-    return "chair" if "chair" in name or "stool" in name else name
+def kind_of(name: str, category: str | None) -> str:
+    """A picture's category; the catalogue beside ChairV2 calls chairs by many names."""
+    kind = (category or "").lower()
+    return "chair" if name == "chairv2-sketches" and ("chair" in kind or "stool" in kind) else kind
 
 
 def real_ink(dataset: Dataset, place: tuple[Any, int]) -> Ink:

@@ -135,7 +135,7 @@ def test_filters_narrow_what_is_found_and_can_be_reset(desktop) -> None:
     page.locator("[name=where]").fill("path LIKE '%mug-%'")
     page.wait_for_timeout(150)
     desktop.settle()
-    assert all(name.startswith("mug") for name in desktop.found())
+    assert all(name.startswith("d-mug") for name in desktop.found())
     page.locator("[name=min_width]").fill("5000")
     page.wait_for_timeout(150)
     desktop.settle()
@@ -143,7 +143,7 @@ def test_filters_narrow_what_is_found_and_can_be_reset(desktop) -> None:
     assert page.locator("#filter-count").inner_text() == "2"
     page.locator("#filters [type=reset]").click()
     desktop.settle()
-    assert desktop.found()[0].startswith("chair")
+    assert desktop.found()[0].startswith("c-chair")
 
 
 def test_more_like_this_starts_over_and_back_returns(desktop) -> None:
