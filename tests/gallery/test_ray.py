@@ -30,6 +30,11 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 NUM_PICTURES = 150
 START_S = 180.0
 
+# Two nodes and killed workers take minutes on two cores, and Ray's own waits grow with the load of the machine.
+needs_a_cluster = pytest.mark.skipif(
+    not os.environ.get("STBIR_TEST_RAY"), reason="starts Ray clusters, which takes minutes: set STBIR_TEST_RAY=1"
+)
+
 
 def never(_digest: str) -> bool:
     return False
@@ -209,6 +214,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Bundle, phot
 
 
 @pytest.mark.slow
+@needs_a_cluster
 def test_two_nodes_give_the_same_gallery_to_the_bit(
     cluster: Cluster, tiny_bundle: Bundle, photos: Path, tmp_path: Path, expected: dict[str, object]
 ) -> None:
@@ -221,6 +227,7 @@ def test_two_nodes_give_the_same_gallery_to_the_bit(
 
 
 @pytest.mark.slow
+@needs_a_cluster
 def test_a_killed_worker_s_task_is_done_again(
     cluster: Cluster, tiny_bundle: Bundle, photos: Path, tmp_path: Path, expected: dict[str, object]
 ) -> None:
@@ -239,6 +246,7 @@ def test_a_killed_worker_s_task_is_done_again(
 
 
 @pytest.mark.slow
+@needs_a_cluster
 def test_a_lost_machine_and_then_a_lost_cluster(
     cluster: Cluster, tiny_bundle: Bundle, photos: Path, tmp_path: Path, expected: dict[str, object]
 ) -> None:
