@@ -285,7 +285,11 @@ def _apply(fields: dict[str, Any], override: str) -> None:
         parsed = value
     place: Any = fields
     for key in keys[:-1]:
-        if isinstance(place, list) and key.isdigit() and int(key) < len(place):
+        if isinstance(place, list):
+            if not key.isdigit() or int(key) >= len(place):
+                raise ConfigError(
+                    f"the setting {override!r} names place {key!r} of a list of {len(place)}: count from 0"
+                )
             place = place[int(key)]
         elif isinstance(place, dict):
             place = place.setdefault(key, {})
