@@ -257,3 +257,13 @@ def test_a_resumed_stage_goes_on_with_level_neighbours_and_classes(bank: Feature
     assert (other.sampler.neighbours == stage.sampler.neighbours).all()
     assert (other.classes == stage.classes).all()
     assert (other.sampler.classes == stage.classes).all()
+
+
+def test_validation_fuses_by_the_balance_it_is_given(bank: FeatureBank) -> None:
+    heads, validation = Heads(small_towers()), Validation(bank, {})
+    only_words = validation.figures(heads, lambda *_: torch.tensor([0.0, 9.0]))
+    only_drawings = validation.figures(heads, lambda drawn, _: torch.tensor([[9.0, 0.0]]).repeat(len(drawn), 1))
+    assert only_words["toy_both_mrr"] == only_words["toy_text_mrr"] == only_words["score"]
+    assert only_drawings["toy_both_mrr"] == only_drawings["toy_sketch_mrr"]
+    assert only_words["toy_both_mrr"] != only_drawings["toy_both_mrr"]
+    assert validation.figures(heads, lambda *_: torch.ones(2), way="sketch")["score"] == only_words["toy_sketch_mrr"]
