@@ -133,8 +133,8 @@ class Validation:
             right = found.target.numpy()
             scale = balance(found.drawn, found.said).detach().expand(len(right), 2)
             both = scale[:, :1] * found.sketch + scale[:, 1:] * found.text
-            for way, cosine in (("sketch", found.sketch), ("text", found.text), ("both", both)):
-                figures |= rank_figures(f"{name}_{way}", cosine.numpy(), right)
+            for part, cosine in (("sketch", found.sketch), ("text", found.text), ("both", both)):
+                figures |= rank_figures(f"{name}_{part}", cosine.numpy(), right)
             weight = self.weights.get(name, 1.0)
             score += weight * figures[f"{name}_{way}_mrr"]
             total += weight
