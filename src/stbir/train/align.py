@@ -79,11 +79,18 @@ class AlignStage:
         return {**self.heads.by_part, "scales": self.scales, **kinds}
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """The heads of the modalities that learn, the classifiers, and the temperatures."""
+        """What learns of the modalities that learn, the classifiers, and the temperatures."""
         modules: list[nn.Module] = [self.heads.by_part[part] for part in self.settings.learns]
         if self.settings.classes.weight > 0:
             modules += self.class_heads.values()
-        groups = [{"params": [p for module in modules for p in module.parameters()], "lr": self.settings.lr}]
+        upper = [
+            p for part, blocks in self.heads.upper.items() if part in self.settings.learns for p in blocks.parameters()
+        ]
+        slow = {id(p) for p in upper}
+        heads = [p for module in modules for p in module.parameters() if id(p) not in slow]
+        groups: list[dict[str, Any]] = [{"params": heads, "lr": self.settings.lr}]
+        if upper:
+            groups.append({"params": upper, "lr": self.settings.upper_lr})
         if self.settings.losses.temperature is None:
             groups.append({"params": list(self.scales.parameters()), "lr": self.settings.lr, "weight_decay": 0.0})
         return groups

@@ -136,7 +136,8 @@ class StageSettings(Settings):
         name: Of its files.
         learns: Modalities whose heads learn.
         batch_size: Photos a step.
-        lr: Peak learning rate.
+        lr: Peak learning rate of heads.
+        upper_lr: Peak learning rate of upper blocks, where the recipe lets some learn.
         feature_dropout: Dropout before the heads.
         class_balanced: Whether categories are drawn alike instead of by their size.
         undrawn: How often photos without a drawing are drawn, relative to the others; they teach words alone.
@@ -151,6 +152,7 @@ class StageSettings(Settings):
     learns: tuple[Part, ...] = ("sketch", "image", "text")
     batch_size: int = Field(default=256, gt=1)
     lr: float = Field(default=1e-3, gt=0)
+    upper_lr: float = Field(default=2e-4, gt=0)
     feature_dropout: float = Field(default=0.1, ge=0, lt=1)
     class_balanced: bool = False
     undrawn: Weight = 0.0
@@ -193,6 +195,8 @@ class AlignRecipe(CorpusRecipe):
         base_share: Share of the base's heads in the finished ones; what the base knew and the stages did not ask for
             comes back (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Needs kept heads.
         one_space: Whether drawings and words are compared with the same row of a photo.
+        upper: Towers whose blocks above the stem learn too, in the stages that name them in `learns`; the others are
+            frozen up to their heads. A step then takes about ten times as long, and the bank holds stems.
         bank: Spoiled variants that are kept.
         set_weights: How often photos of a data set are drawn, relative to their number; 1 where not named.
         validation_weights: How much the validation of a set counts; 1 where not named, 0 leaves it out.
@@ -204,6 +208,7 @@ class AlignRecipe(CorpusRecipe):
     heads: Literal["keep", "fresh"] = "fresh"
     base_share: Share = 0.0
     one_space: bool = False
+    upper: tuple[Literal["sketch", "image"], ...] = ()
     bank: BankSettings = BankSettings()
     set_weights: dict[str, Weight] = Field(default_factory=dict)
     validation_weights: dict[str, Weight] = Field(default_factory=dict)
@@ -213,7 +218,7 @@ class AlignRecipe(CorpusRecipe):
     @model_validator(mode="after")
     def _runs_on_the_cpu(self) -> AlignRecipe:
         if self.device != "cpu":
-            raise ValueError("device must be 'cpu': only heads learn here, and features come from the CPU's memory")
+            raise ValueError("device must be 'cpu': features come from the CPU's memory")
         return self
 
     @model_validator(mode="after")

@@ -70,7 +70,7 @@ def _begin(recipe: AlignRecipe, out: Path, fresh: bool) -> None:
     (out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2))
     base = _base(recipe)
     corpus = Corpus(_prepare(recipe))
-    build_bank(corpus, base, restore_towers(base), recipe.bank, corpus.folder)
+    build_bank(corpus, base, restore_towers(base), recipe.bank, corpus.folder, recipe.upper)
 
 
 def _base(recipe: AlignRecipe) -> Bundle:
@@ -83,11 +83,11 @@ def _align(recipe: AlignRecipe, out: Path, say: Say) -> None:
     base = _base(recipe)
     towers = restore_towers(base)
     corpus = Corpus(corpus_folder(recipe))
-    bank = build_bank(corpus, base, towers, recipe.bank, corpus.folder)
+    bank = build_bank(corpus, base, towers, recipe.bank, corpus.folder, recipe.upper)
     towers.image.one_space = recipe.one_space
     if recipe.heads == "fresh":
         fresh_heads(towers, recipe.seed)
-    heads = Heads(towers)
+    heads = Heads(towers, recipe.upper)
     before = {part: copy.deepcopy(heads.by_part[part].state_dict()) for part in PARTS}
     for_heads, for_gate = learned_rows(bank, recipe.fusion.gate_share)
     validation = Validation(bank, recipe.validation_weights)

@@ -1,15 +1,16 @@
 """The feature bank: what the frozen part of the towers makes of every photo, drawing and text, clean and spoiled.
 
 Heads are small, features are not: computed once and kept as float16 memory maps, they make a training run a matter of
-minutes. Every item has variants of rising severity, so that a curriculum can choose how hard its batches are; the noise
-is that of `stbir.corrupt`, the same that robustness is measured with, under another seed.
+minutes. Of towers whose upper blocks learn too, the maps that those blocks read are kept instead (see `Heads`). Every
+item has variants of rising severity, so that a curriculum can choose how hard its batches are; the noise is that of
+`stbir.corrupt`, the same that robustness is measured with, under another seed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from stbir.train.align_recipe import BankSettings
 from stbir.train.corpus import Corpus
 from stbir.train.export import to_onnx
 from stbir.train.sketches import KINDS, SketchSet
-from stbir.train.towers import Towers
+from stbir.train.towers import ImageTower, SketchTower, Towers, flat
 
 BANK_VERSION = 1
 SEED = 77
@@ -47,21 +48,33 @@ class FeatureBank:
         corpus: Whose photos and texts they are.
         sketches: Whose drawings they are.
         rows: [M] drawings that have features, as rows of `sketches`: those that show a photo of the corpus.
-        images: Per variant [N, Fi].
-        drawings: Per variant [M, Fs].
+        photo_features: [N, F], the heads' inputs of clean photos, whether or not upper blocks learn.
         texts: Per variant [T, 384].
     """
 
-    def __init__(self, folder: Path, corpus: Corpus, sketches: SketchSet, settings: BankSettings) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        corpus: Corpus,
+        sketches: SketchSet,
+        settings: BankSettings,
+        upper: Collection[str] = (),
+    ) -> None:
         self.corpus, self.sketches, self.settings = corpus, sketches, settings
         self.rows = bank_rows(sketches)
-        self.images = [_open(folder / f"image{v}.npy") for v in range(len(settings.image_severities))]
-        self.drawings = [_open(folder / f"sketch{v}.npy") for v in range(len(settings.sketch_severities))]
-        self.texts = [_open(folder / f"text{v}.npy") for v in range(len(settings.text_severities))]
+        self._parts = {
+            part: [_open(folder / _file(part, v, upper)) for v in range(len(getattr(settings, f"{part}_severities")))]
+            for part in ("image", "sketch", "text")
+        }
+        self.photo_features = _open(folder / _file("image", 0))
+        self.texts = self._parts["text"]
 
     def read(self, part: str, rows: NDArray[np.int64], variants: NDArray[np.int64]) -> Tensor:
-        """Features [B, F], float32, of items in the given variants; drawings are counted as `rows` counts them."""
-        sources = {"image": self.images, "sketch": self.drawings, "text": self.texts}[part]
+        """Features [B, F], float32, of items in the given variants; drawings are counted as `rows` counts them.
+
+        Of towers whose upper blocks learn these are flat stems, see `Heads`.
+        """
+        sources = self._parts[part]
         out = np.empty((len(rows), sources[0].shape[1]), np.float16)
         for variant in np.unique(variants):
             chosen = variants == variant
@@ -75,7 +88,14 @@ def bank_rows(sketches: SketchSet) -> NDArray[np.int64]:
     return np.flatnonzero(shown & (sketches.photo >= 0))
 
 
-def build_bank(corpus: Corpus, bundle: Bundle, towers: Towers, settings: BankSettings, folder: Path) -> FeatureBank:
+def build_bank(
+    corpus: Corpus,
+    bundle: Bundle,
+    towers: Towers,
+    settings: BankSettings,
+    folder: Path,
+    upper: Collection[str] = (),
+) -> FeatureBank:
     """Compute what is not there yet.
 
     Args:
@@ -84,6 +104,7 @@ def build_bank(corpus: Corpus, bundle: Bundle, towers: Towers, settings: BankSet
         towers: Its towers.
         settings: Which variants.
         folder: Parent of the banks' folders.
+        upper: Towers (`sketch`, `image`) whose stems are kept instead of features.
 
     Returns:
         The bank.
@@ -91,19 +112,41 @@ def build_bank(corpus: Corpus, bundle: Bundle, towers: Towers, settings: BankSet
     sketches = SketchSet(corpus.folder)
     home = folder / _name(corpus, bundle.info, settings)
     home.mkdir(parents=True, exist_ok=True)
+    frozen = {"image": _frozen_image(towers.image, "image" in upper), "sketch": _frozen_sketch(towers.sketch, upper)}
     makers: dict[str, Callable[[Path, float], None]] = {
-        "image": partial(_encode_photos, corpus, towers),
+        "image": partial(_encode_photos, corpus, frozen["image"], towers.image.size_px),
         "text": partial(_encode_texts, corpus, bundle, towers),
-        "sketch": partial(_encode_drawings, sketches, bundle.info, towers),
+        "sketch": partial(_encode_drawings, sketches, bundle.info, frozen["sketch"]),
     }
     for part, make in makers.items():
         for variant, severity in enumerate(getattr(settings, f"{part}_severities")):
-            path = home / f"{part}{variant}.npy"
-            if not path.exists():
-                partial_path = path.with_name(f"partial-{path.name}")
-                make(partial_path, severity)
-                partial_path.replace(path)
-    return FeatureBank(home, corpus, sketches, settings)
+            _make(home / _file(part, variant, upper), make, severity)
+    if "image" in upper:
+        features = _frozen_image(towers.image, is_upper=False)
+        _make(home / _file("image", 0), partial(_encode_photos, corpus, features, towers.image.size_px), 0.0)
+    return FeatureBank(home, corpus, sketches, settings, upper)
+
+
+def _file(part: str, variant: int, upper: Collection[str] = ()) -> str:
+    return f"{'stem-' if part in upper else ''}{part}{variant}.npy"
+
+
+def _make(path: Path, make: Callable[[Path, float], None], severity: float) -> None:
+    """Make a file unless it is there."""
+    if not path.exists():
+        partial_path = path.with_name(f"partial-{path.name}")
+        make(partial_path, severity)
+        partial_path.replace(path)
+
+
+def _frozen_image(tower: ImageTower, is_upper: bool) -> nn.Module:
+    return _Frozen((lambda pixels: flat(*tower.lower(pixels))) if is_upper else tower.features, tower)
+
+
+def _frozen_sketch(tower: SketchTower, upper: Collection[str]) -> nn.Module:
+    if "sketch" in upper:
+        return _Frozen(lambda ink: flat(tower.lower(ink)), tower)
+    return _Frozen(lambda ink: tower.head.inputs(tower.features(ink)), tower)
 
 
 def _name(corpus: Corpus, info: ModelInfo, settings: BankSettings) -> str:
@@ -146,10 +189,9 @@ def _write(path: Path, num_rows: int, blocks: Iterator[tuple[slice, NDArray[np.f
     out.flush()
 
 
-def _encode_photos(corpus: Corpus, towers: Towers, path: Path, severity: float) -> None:
+def _encode_photos(corpus: Corpus, frozen: nn.Module, size_px: int, path: Path, severity: float) -> None:
     photos = np.load(corpus.folder / "photos.npy", mmap_mode="r")
-    size = towers.image.size_px
-    session = _session(_Frozen(towers.image.features, towers.image), (torch.zeros(2, 3, size, size),), ["pixels"])
+    session = _session(frozen, (torch.zeros(2, 3, size_px, size_px),), ["pixels"])
 
     def blocks() -> Iterator[tuple[slice, NDArray[np.float32]]]:
         with ProcessPoolExecutor() as pool:
@@ -180,10 +222,8 @@ def _spoil_photos(pixels: NDArray[np.uint8], rows: slice, severity: float) -> ND
     return np.stack([p if p.shape[:2] == (side, side) else letterbox(Image.fromarray(p), side) for p in spoiled])
 
 
-def _encode_drawings(sketches: SketchSet, info: ModelInfo, towers: Towers, path: Path, severity: float) -> None:
-    rows, size = bank_rows(sketches), towers.sketch.size_px
-    tower = towers.sketch
-    frozen = _Frozen(lambda ink: tower.head.inputs(tower.features(ink)), tower)
+def _encode_drawings(sketches: SketchSet, info: ModelInfo, frozen: nn.Module, path: Path, severity: float) -> None:
+    rows, size = bank_rows(sketches), info.sketch.size_px
     session = _session(frozen, (torch.zeros(2, 1, size, size),), ["ink"])
 
     def blocks() -> Iterator[tuple[slice, NDArray[np.float32]]]:

@@ -1,11 +1,11 @@
-"""The heads that an alignment run trains, over the frozen features of a bank.
+"""The heads that an alignment run trains, over the frozen features of a bank, and upper blocks where they learn too.
 
 They are the towers' own last layers, so what is trained is exported without a change of the graph's form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -21,9 +21,11 @@ class Heads:
 
     Args:
         towers: Whose heads learn; changed in place.
+        upper: Towers (`sketch`, `image`) whose blocks above the stem learn too: their features are the bank's flat
+            stems, [B, 96 s s] of a drawing and [B, 96 s s + 12 s s] of a photo and its small picture, s = S/16.
     """
 
-    def __init__(self, towers: Towers) -> None:
+    def __init__(self, towers: Towers, upper: Collection[str] = ()) -> None:
         self.towers = towers
         self.dropout = 0.0
         self.by_part: Mapping[str, nn.ModuleList] = {
@@ -31,6 +33,10 @@ class Heads:
             "image": nn.ModuleList([towers.image.shape_head.map, towers.image.text_head]),
             "text": nn.ModuleList([towers.text.head, towers.text.skip]),
         }
+        above = {"sketch": towers.sketch.upper_modules, "image": towers.image.upper_modules}
+        self.upper: Mapping[str, nn.ModuleList] = {part: above[part]() for part in upper}
+        for part, blocks in self.upper.items():
+            self.by_part[part].extend(blocks)
 
     @property
     def one_space(self) -> bool:
@@ -39,7 +45,8 @@ class Heads:
 
     def sketch(self, features: Tensor) -> Tensor:
         """[B, Fs] to unit rows of the sketch space."""
-        return F.normalize(self.towers.sketch.head.map(self._dropped("sketch", features)), dim=-1)
+        risen = self.towers.sketch.rise(features) if "sketch" in self.upper else features
+        return F.normalize(self.towers.sketch.head.map(self._dropped("sketch", risen)), dim=-1)
 
     def text(self, features: Tensor) -> Tensor:
         """[B, 384] to unit rows of the text space."""
@@ -47,7 +54,8 @@ class Heads:
 
     def image(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """[B, Fi] to unit rows of the sketch space and of the text space."""
-        return self.towers.image.heads(self._dropped("image", features))
+        risen = self.towers.image.rise(features) if "image" in self.upper else features
+        return self.towers.image.heads(self._dropped("image", risen))
 
     def _dropped(self, part: str, features: Tensor) -> Tensor:
         return F.dropout(features, self.dropout, self.by_part[part].training)

@@ -33,7 +33,7 @@ def photo_classes(
     if settings.classes == "category":
         return categories
     if embeddings is None:
-        both = np.concatenate([_unit(bank.images[0]), _unit(_mean_texts(bank))], axis=1, dtype=np.float32)
+        both = np.concatenate([_unit(bank.photo_features), _unit(_mean_texts(bank))], axis=1, dtype=np.float32)
         embeddings = both / np.float32(2**0.5)
     clusters = virtual_classes(embeddings, categories, seed=seed)
     names: dict[str, int] = {}

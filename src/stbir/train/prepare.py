@@ -95,7 +95,12 @@ def prepare_items(recipe: CorpusRecipe, weights: Path | None) -> Path:
     known = dict.fromkeys(texts)
     texts = [*texts, *(name for name in names if name not in known)]
     _once(folder / "photos.npy", lambda path: _decode(sources, recipe.model.image_px, path))
-    fields = {"texts": texts, "photos": [asdict(s.photo) for s in sources], "num_views": recipe.data.num_views}
+    fields = {
+        "texts": texts,
+        "photos": [asdict(s.photo) for s in sources],
+        "num_views": recipe.data.num_views,
+        "drawings": _drawings_hash(sources),
+    }
     description = folder / "corpus.json"
     _once(description, lambda path: path.write_text(json.dumps(fields)))
     if json.loads(description.read_text()) != json.loads(json.dumps(fields)):
@@ -136,6 +141,15 @@ def _once(path: Path, make: Callable[[Path], Any]) -> None:
     partial = path.with_name(f"partial-{path.name}")
     make(partial)
     partial.replace(path)
+
+
+def _drawings_hash(sources: list[Source]) -> str:
+    """SHA-256 of all drawings: a set that was drawn anew has the same rows and texts."""
+    digest = hashlib.sha256()
+    for source in sources:
+        for position in range(len(source.row.sketches)):
+            digest.update(source.dataset.sketch_hash(source.row, position).encode())
+    return digest.hexdigest()
 
 
 def _blocks(count: int, size: int) -> list[slice]:

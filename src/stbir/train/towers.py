@@ -20,6 +20,16 @@ STEM_CHANNELS = 96
 TEXT_STEM_LAYERS = 4
 
 
+def flat(*maps: Tensor) -> Tensor:
+    """Maps [B, C, h, w] as rows [B, sum of h w C], channels last."""
+    return torch.cat([each.permute(0, 2, 3, 1).flatten(1) for each in maps], 1)
+
+
+def _map(rows: Tensor, channels: int, side: int) -> Tensor:
+    """Rows of `flat` as maps [B, C, side, side], channels last in memory."""
+    return rows.reshape(len(rows), side, side, channels).permute(0, 3, 1, 2)
+
+
 class ShapeHead(nn.Module):
     """Pool a feature map twice - averaged, and place by place on a coarse grid - and map it to a unit vector."""
 
@@ -109,10 +119,29 @@ class ImageTower(nn.Module):
 
     def features(self, pixels: Tensor) -> Tensor:
         """What the heads read, [B, 96 g g + 1280 + 128] with g = S/32: places, pooled features, colours."""
-        stem = self.backbone.stem(pixels, STEM_BLOCKS)
+        return self.upper(*self.lower(pixels))
+
+    def lower(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """The stem [B, 96, S/16, S/16] and the small picture [B, 3, S/8, S/8]."""
+        return self.backbone.stem(pixels, STEM_BLOCKS), self.shrink(pixels)
+
+    def upper(self, stem: Tensor, small: Tensor) -> Tensor:
+        """From what `lower` gives to `features`."""
         last, pooled = self.middle(stem)
         shape = self.shape_head.inputs(torch.cat([F.relu(self.detail(stem)), last], 1), pooled)
-        return torch.cat([shape, self.colour(self.shrink(pixels))], 1)
+        return torch.cat([shape, self.colour(small)], 1)
+
+    def rise(self, rows: Tensor) -> Tensor:
+        """`upper` of flat rows of `lower`."""
+        side = self.size_px // 16
+        num_stem = STEM_CHANNELS * side * side
+        return self.upper(_map(rows[:, :num_stem], STEM_CHANNELS, side), _map(rows[:, num_stem:], 3, 2 * side))
+
+    def upper_modules(self) -> nn.ModuleList:
+        """What `upper` runs."""
+        return nn.ModuleList(
+            [*self.backbone.blocks[STEM_BLOCKS:], self.backbone.last, self.detail, self.shape_head.places, self.colour]
+        )
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Rows of `features` to unit rows of the sketch space and of the text space."""
@@ -147,6 +176,22 @@ class SketchTower(nn.Module):
         """Map drawings [B, 1, S, S], 1 = ink, to feature maps [B, 1280, S/32, S/32]."""
         result: Tensor = self.backbone((1.0 - 2.0 * ink).expand(-1, 3, -1, -1))
         return result
+
+    def lower(self, ink: Tensor) -> Tensor:
+        """The stem of drawings, [B, 96, S/16, S/16]."""
+        return self.backbone.stem((1.0 - 2.0 * ink).expand(-1, 3, -1, -1), STEM_BLOCKS)
+
+    def upper(self, stem: Tensor) -> Tensor:
+        """From what `lower` gives to what the head maps, [B, places + 1280]."""
+        return self.head.inputs(self.backbone.top(stem, STEM_BLOCKS))
+
+    def rise(self, rows: Tensor) -> Tensor:
+        """`upper` of flat rows of `lower`."""
+        return self.upper(_map(rows, STEM_CHANNELS, self.size_px // 16))
+
+    def upper_modules(self) -> nn.ModuleList:
+        """What `upper` runs."""
+        return nn.ModuleList([*self.backbone.blocks[STEM_BLOCKS:], self.backbone.last, self.head.places])
 
     def forward(self, ink: Tensor) -> Tensor:
         """Map drawings [B, 1, S, S], 1 = ink and 0 = paper, to unit rows [B, sketch_dim]."""
