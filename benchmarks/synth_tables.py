@@ -150,9 +150,11 @@ def plot(realism: dict[str, Any]) -> str:
                     axes.plot(before[measure], row, "o", color="white", markeredgecolor=COLORS[1], markersize=5)
                     axes.plot(now[measure], row, "o", color=COLORS[0], markersize=5)
             axes.set_yticks(range(len(height)), height if place == 0 else [""] * len(height))
+            axes.set_ylim(-0.7, len(height) - 0.3)
             axes.set_xscale("log")
             axes.set_xlim(0.1, 8)
             axes.set_xticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
+            axes.minorticks_off()
             axes.set_title(f"{name}\n{level}")
             axes.set_xlabel("distance")
 
