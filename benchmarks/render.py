@@ -32,8 +32,8 @@ model's rank for every query of sketchy-125 is in `benchmarks/results/sketchy-12
 
 | data set | what it is |
 |---|---|
-| `samples` | 640 rendered pictures, 40 of them asked for: the gallery that shipped before today's (data `eca5b59bad5c`); not measured again yet |
-| `stbir-synth-s`, `-c`, `-d` | 1,000 rendered footwear, chairs and daily objects each, by the hand of drawing before today's and not measured again yet; in blocks of twins: four shapes times four dresses, one drawing each, so neither drawing nor words alone can do it ([synth.md](synth.md) has the best possible figures) |
+| `samples` | 640 rendered pictures of all 21 families, the gallery that ships; 40 of them are asked for |
+| `stbir-synth-s`, `-c`, `-d` | 1,000 rendered footwear, chairs and daily objects each, in blocks of twins: four shapes times four dresses, one drawing each, so neither drawing nor words alone can do it ([synth.md](synth.md) has the best possible figures) |
 | `sketchy-125` | 647 hand drawings of 125 photos of 125 categories, and 1,172 photos that only distract |
 | `chairv2-sketches` | 94 hand drawings of 30 chairs among IKEA's articles; the shipped model has learned from photos of these 30 (see its model.json) |
 | `shoev2-photos` | 200 shoes with their captions; no drawings |
