@@ -2,7 +2,8 @@
 
 One command from data to tables. Needs the development install, the real data sets (STBIR_DATA) and the rendered sets
 named in src/stbir/train/recipes/stbir.toml. Runs lie in runs/method and are gone on with; results go to
-benchmarks/results/method. On two CPU cores: the feature bank about half an hour, then one to two minutes a run.
+benchmarks/results/method: `main` has all figures, `presets` and `ablation` compare with the method query by query. On
+two CPU cores: the feature bank about half an hour, then two minutes a run and one a bundle that is measured.
 """
 
 from __future__ import annotations
@@ -61,12 +62,13 @@ ABLATIONS = (
     Variant("fresh-heads", "stbir", ("heads=fresh", "base_share=0")),
     Variant("no-base-share", "stbir", ("base_share=0",)),
 )
+TABLES = ("main", "presets", "ablation", "robustness")
 
 
 def main() -> int:
     """Train what is asked for, then measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("tables", nargs="*", default=["main", "ablation"], help="main, ablation, robustness")
+    parser.add_argument("tables", nargs="*", default=list(TABLES), help=", ".join(TABLES))
     parser.add_argument("--seeds", type=int, default=3, help="of the presets")
     parser.add_argument("--ablation-seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2, help="runs at once, one thread each")
@@ -104,9 +106,12 @@ def train(variant: Variant, seed: int) -> int:
 
 def measure(table: str, options: argparse.Namespace) -> int:
     """Make one table by the evaluation harness."""
-    if table == "main":
-        systems = ["model", *(_bundles(variant, options.seeds) for variant in PRESETS)]
-        systems = [systems[1], systems[0], *systems[2:]]
+    experiment, out = table, RESULTS
+    if table in ("main", "presets"):
+        systems = [_bundles(PRESETS[0], options.seeds), "model"]
+        systems += [_bundles(variant, options.seeds) for variant in PRESETS[1:]]
+        if table == "presets":
+            experiment, out = "ablation", RESULTS / "presets"
     elif table == "ablation":
         systems = [_bundles(PRESETS[0], options.ablation_seeds)]
         systems += [_bundles(variant, options.ablation_seeds) for variant in ABLATIONS]
@@ -118,7 +123,7 @@ def measure(table: str, options: argparse.Namespace) -> int:
     given += [part for each in data for part in ("--data", each)]
     if table == "robustness":
         given += ["--noise", "sketch-mixed", "--noise", "text-mixed", "--noise", "mixed", "--noise", "partial"]
-    return stbir(["experiment", table, *given, "--out", str(RESULTS), "--cache", str(CACHE)])
+    return stbir(["experiment", experiment, *given, "--out", str(out), "--cache", str(CACHE)])
 
 
 def _bundles(variant: Variant, seeds: int) -> str:

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOTS = ROOT / "docs" / "images" / "experiments"
+METHOD_PAGE = ROOT / "docs" / "method-figures.md"
+METHOD_PLOTS = ROOT / "docs" / "images" / "method"
 README = ROOT / "README.md"
 SHOWN = "sketchy-125, protocol open"
 BEGIN, END = "<!-- figures made by benchmarks/render.py -->", "<!-- end of figures -->"
@@ -48,7 +50,26 @@ def main() -> None:
         shutil.rmtree(PLOTS)
     write_plots(read_experiments(RESULTS / "experiments"), PLOTS)
     PAGE.write_text(page(RESULTS), encoding="utf-8")
+    write_method_page(RESULTS / "method")
     README.write_text(with_figures(README.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")
+
+
+def write_method_page(results: Path) -> None:
+    """The page of `benchmarks/method.py`, where it has measured something."""
+    found = read_experiments(results)
+    if not found:
+        return
+    presets = [
+        each.model_copy(update={"title": "Presets: the method against other ways to train the same towers"})
+        for each in read_experiments(results / "presets")
+    ]
+    shutil.rmtree(METHOD_PLOTS, ignore_errors=True)
+    curves = [each for each in found if each.name == "robustness"]
+    write_plots(curves, METHOD_PLOTS)
+    others = [each for each in found if each.name != "robustness"]
+    parts = [METHOD_HEAD, *(markdown_of(each) for each in [*presets, *others])]
+    parts += [markdown_of(each, f"images/{METHOD_PLOTS.name}") for each in curves]
+    METHOD_PAGE.write_text("\n".join(parts), encoding="utf-8")
 
 
 def with_figures(text: str, results: Path) -> str:
@@ -65,6 +86,16 @@ def with_figures(text: str, results: Path) -> str:
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n{_lead(table)}\n\n{lines}\n{END}{after}"
+
+
+METHOD_HEAD = """# What the method and its parts are worth
+
+Made by `python benchmarks/render.py` from what `python benchmarks/method.py` trains and measures; do not edit by hand. All
+rows start from the shipped towers and learn from the same data in the same number of steps; [method.md](method.md) says what
+each is, [training.md](training.md) how it is trained, [training-log.md](training-log.md) what else was tried.
+`model` is the bundle that ships. Presets are trained with three seeds, ablations with one; learning rates of the presets
+are the better one of two on validation. [evaluation.md](evaluation.md) explains protocols and figures.
+"""
 
 
 def _lead(table: Table) -> str:
