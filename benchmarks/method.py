@@ -119,7 +119,7 @@ def measure(table: str, options: argparse.Namespace) -> int:
         names = {"stbir", "stbir-paper", "tsbir-mean", "no-curriculum"}
         systems = ["model", *(_bundles(v, 1) for v in (*PRESETS, *ABLATIONS) if v.name in names)]
     given = [part for system in systems for part in ("--system", system)]
-    data = DATA if table != "robustness" else ("sketchy-125",)
+    data = DATA if table != "robustness" else (DATA[0], "sketchy-125")
     given += [part for each in data for part in ("--data", each)]
     if table == "robustness":
         given += ["--noise", "sketch-mixed", "--noise", "text-mixed", "--noise", "mixed", "--noise", "partial"]
