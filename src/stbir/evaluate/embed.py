@@ -77,6 +77,12 @@ class Embedder:
         self.version = version
         self.store = store or VectorStore()
 
+    def rest(self) -> None:
+        """Give back the memory of the model, where it can."""
+        rest = getattr(self.encoder, "rest", None)
+        if rest is not None:
+            rest()
+
     def embed(self, task: Task, progress: Progress | None = None) -> Embedded:
         """Encode a task.
 

@@ -210,6 +210,11 @@ class Encoder:
             if tower == "text":
                 self._load_tokenizer()
 
+    def rest(self) -> None:
+        """Give back the memory of the sessions, up to a gigabyte after large batches; the next call makes them anew."""
+        with self._lock:
+            self._sessions.clear()
+
     def _encode(
         self, tower: str, inputs: Sequence[Any], prepare: Callable[[Any], dict[str, Any]], output: str, width: int
     ) -> Vectors:

@@ -72,6 +72,18 @@ def test_seeds_of_a_system_are_one_row_with_their_spread(shapes: Path, tiny_bund
         EXPERIMENTS["partial"](runner(shapes, tiny_bundle, systems=systems), "by hand")
 
 
+def test_only_one_model_at_a_time_holds_its_memory(shapes: Path, tiny_bundle, other_bundle) -> None:
+    run = runner(shapes, tiny_bundle, systems=("model", f"bundle:{other_bundle.path}"))
+    EXPERIMENTS["main"](run, "by hand")
+    first, second = (run.factory.embedder(path)[0].encoder for path in (tiny_bundle.path, other_bundle.path))
+    assert not first._sessions
+    assert second._sessions
+    before = second.encode_texts(["red"])
+    second.rest()
+    assert not second._sessions
+    assert np.array_equal(second.encode_texts(["red"]), before)
+
+
 def test_ablation_compares_with_the_first(shapes: Path, tiny_bundle) -> None:
     found = EXPERIMENTS["ablation"](runner(shapes, tiny_bundle, systems=("model", "random")), "by hand")
     first, second = found.tables[0].rows

@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from stbir.datasets import open_dataset
 from stbir.errors import ConfigError, InputError
+from stbir.evaluate.embed import Embedder
 from stbir.evaluate.evaluation import evaluate
 from stbir.evaluate.experiments.config import DataSettings, ExperimentSettings
 from stbir.evaluate.named import SystemFactory
@@ -104,9 +105,14 @@ class Runner:
         Returns:
             Their evaluations, in order.
         """
-        found = []
+        found: list[Evaluation] = []
+        last: Embedder | None = None
         with tqdm(parts, unit="part", file=sys.stderr, disable=True if self.is_quiet else None) as bar:
             for part in bar:
+                embedder: Embedder | None = getattr(part.system, "embedder", None)
+                if last is not None and embedder is not last:
+                    last.rest()  # dozens of models at once would not fit into memory
+                last = embedder
                 noise = part.task.noise
                 what = f"{noise.name}:{noise.severity:g}" if noise else "clean"
                 bar.set_description(f"{part.task.data.name} {part.system.record.name} {what}")
