@@ -58,7 +58,7 @@ import sys, time, stbir
 gallery, until = stbir.Gallery.open(sys.argv[1]), int(sys.argv[2])
 seen, num_searches, num_steps = 0, 0, 0
 while seen < until:
-    hits = gallery.search(text="red", top=100_000)
+    hits = gallery.search(text="red", top=100_000, fold_duplicates=False)
     assert len(hits) >= seen, (len(hits), seen)
     num_steps += len(hits) > seen
     seen, num_searches = len(hits), num_searches + 1
