@@ -167,6 +167,7 @@ def measure(
     times: dict[str, list[float]] = {name: [] for name in ("stbir", *engines)}
     hits: dict[str, dict[str, list[float]]] = {name: {kind: [] for kind in queries} for name in times}
     order = np.random.default_rng(3).permutation(len(flat))
+    alone = [searcher.ask(flat[row][1], None)[0] for row in order]
     for row in order:
         kind, query = flat[row]
         took, found = searcher.ask(query, None)
@@ -198,7 +199,7 @@ def measure(
         filtered.append({"filter": name, **percentiles(took_all), "recall_at_10": round(float(np.mean(recalls)), 4)})
     memory = searcher.memory()
     searcher.close()
-    return {"engines": table, "filters": filtered, **searcher.started, **memory, **built}
+    return {"alone": percentiles(alone), "engines": table, "filters": filtered, **searcher.started, **memory, **built}
 
 
 def truth(queries: Vectors, vectors: Vectors, origins: Any, real: Real) -> dict[str, Vectors]:

@@ -112,6 +112,8 @@ def page(results: Path) -> str:
         "latency": latency,
         "page_latency": page_latency,
         "service": service,
+        "index-throughput": index_throughput,
+        "million": million,
         "evaluation-scale": evaluation_scale,
     }
     found = [
@@ -220,6 +222,54 @@ the end.
 
 ```
 python benchmarks/service_load.py && python benchmarks/render.py
+```
+"""
+
+
+def index_throughput(found: dict[str, Any]) -> str:
+    """Table of what indexing real-size pictures takes."""
+    rate, ratio, memory = found["pictures_per_s"], found["ratio"], found["rss_mb"]
+    return f"""**Indexing {found["num_files"]:,} JPEGs of 2-12 megapixels** ({found["num_bytes"] / 1e9:,.1f} GB), two cores, in turns with a pool of as many
+threads that only decodes and resizes the same files.
+
+| | pictures a second | indexing, relative to it |
+|---|---|---|
+| `stbir index`: hash, decode, encode, thumbnail, write | {rate["index"]:.1f} | |
+| pool that decodes all pixels and resizes, as most programs do | {rate["full"]:.1f} | {ratio["to_full"]["median"]:.2f} |
+| pool that decodes at reduced size, as stbir does | {rate["reduced"]:.1f} | {ratio["to_reduced"]["median"]:.2f} |
+
+Resident memory: {memory["median_second_quarter"]:,} MB in the second quarter of the run, {memory["median_last_quarter"]:,} MB in the last, {memory["peak"]:,} MB at most. A second run
+over unchanged files: {", ".join(f"{each:.1f}" for each in found["second_run_s"])} s.
+
+```
+python benchmarks/index_throughput.py
+```
+"""
+
+
+def million(found: dict[str, Any]) -> str:
+    """Table of searching a million pictures."""
+    shown = "| {} | {:,.1f} ms | {:,.1f} ms | {:.4f} |"
+    rows = [
+        shown.format(each["engine"], each["p50_ms"], each["p99_ms"], each["recall_at_10"]) for each in found["engines"]
+    ]
+    filtered = [
+        shown.format(f"stbir, filter: {each['filter']}", each["p50_ms"], each["p99_ms"], each["recall_at_10"])
+        for each in found["filters"]
+    ]
+    return f"""**{found["number"]:,} pictures**: vectors of {found["pictures"]:,} real ones, multiplied by small changes; queries by drawing, by words
+and by both; {_machine(found["machine"])}. stbir alone, one search after the other: p50 {found["alone"]["p50_ms"]:.1f} ms, p99 {found["alone"]["p99_ms"]:.1f} ms. In the table the
+engines search in turns, so each begins with what the scan of all vectors left in the processor's cache.
+
+| engine | p50 | p99 | recall@10 |
+|---|---|---|---|
+{chr(10).join(rows + filtered)}
+
+Memory of the process that searches: {found["rss_peak_megabytes"]:,} MB at most, {found["anonymous_megabytes"]:,} MB of it not of files; a new process has its first result after {found["process_to_first_result_s"]:.1f} s.
+Adding the rows took {found["add_s"]:,.0f} s, the index {found["index_s"]:,.0f} s, the gallery has {found["gallery_megabytes"]:,} MB; FAISS's graph took {found.get("faiss_build_s", float("nan")):,.0f} s to build.
+
+```
+python benchmarks/million.py
 ```
 """
 
