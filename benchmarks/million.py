@@ -134,7 +134,7 @@ def queries_of(encoder: stbir.Encoder, real: Real) -> dict[str, list[EncodedQuer
     info = encoder.bundle.info
 
     def made(**parts: Vectors) -> EncodedQuery:
-        return EncodedQuery(compose(info.dims, info.fusion.scale, Weights(), **parts), parts)
+        return EncodedQuery(compose(info.dims, info.fusion, Weights(), **parts), parts)
 
     some = QUERIES_OF_KIND
     return {
