@@ -51,7 +51,7 @@ class MilvusServer:
 
     def start(self) -> None:
         python = interpreter()
-        if not is_free(ETCD_PORT):
+        if not soon_free(ETCD_PORT):
             raise CannotStart(f"port {ETCD_PORT} is taken, perhaps by another such server: its etcd has no other")
         health_port, *others = free_ports(NUM_PORTS)
         self.folder.mkdir(exist_ok=True)
@@ -120,6 +120,16 @@ def free_ports(number: int) -> list[int]:
     for probe in probes:
         probe.close()
     return ports
+
+
+def soon_free(port: int, patience_s: float = 10.0) -> bool:
+    """Whether a port is free, or becomes so: a server that was just killed holds it a moment longer."""
+    end = time.monotonic() + patience_s
+    while not is_free(port):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def is_free(port: int) -> bool:
