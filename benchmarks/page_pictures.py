@@ -41,8 +41,8 @@ def main() -> None:
         sys.exit("no Chromium: install it, or name it in STBIR_CHROMIUM")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as driver:
         gallery = Path(folder) / "samples.gallery"
-        pictures = Path("/tmp/pictures")
-        shutil.copytree(SAMPLES / "gallery", pictures, dirs_exist_ok=True)
+        pictures = Path(folder) / "pictures"
+        shutil.copytree(SAMPLES / "gallery", pictures)
         stbir.Gallery.open(gallery).index(pictures)
         browser = start_chromium(driver, browser_path)
         with Service(gallery) as service:
@@ -59,7 +59,6 @@ def main() -> None:
             dark.page.evaluate("window.scrollTo(0, 0)")
             save(side_by_side(picture(first), picture(dark)), "page-phone.png")
         browser.close()
-        shutil.rmtree(pictures)
 
 
 def searched(context: Any, url: str) -> Visitor:

@@ -93,7 +93,7 @@ METHOD_HEAD = """# What the method and its parts are worth
 Made by `python benchmarks/render.py` from what `python benchmarks/method.py` trains and measures; do not edit by hand. All
 rows start from the shipped towers and learn from the same data in the same number of steps; [method.md](method.md) says what
 each is, [training.md](training.md) how it is trained, [training-log.md](training-log.md) what else was tried.
-`model` is the bundle that ships. Presets are trained with three seeds, ablations with one; learning rates of the presets
+`stbir-default` is the bundle that ships. Presets are trained with three seeds, ablations with one; learning rates of the presets
 are the better one of two on validation. [evaluation.md](evaluation.md) explains protocols and figures.
 """
 
