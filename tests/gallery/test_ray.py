@@ -147,7 +147,7 @@ class Cluster:
         self.nodes.append(node)
 
     def workers(self) -> list[int]:
-        """Processes of this cluster that are doing tasks now."""
+        """Processes of this cluster that are doing tasks now; a node does not outlive its agents, so they are none."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -155,7 +155,8 @@ class Cluster:
                 environment = (entry / "environ").read_bytes()
             except OSError:
                 continue
-            if title.startswith(b"ray::") and b"IDLE" not in title and str(self.folder).encode() in environment:
+            is_task = title.startswith(b"ray::") and not any(word in title for word in (b"IDLE", b"Agent"))
+            if is_task and str(self.folder).encode() in environment:
                 found.append(int(entry.name))
         return found
 
