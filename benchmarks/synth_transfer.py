@@ -51,7 +51,7 @@ from stbir.train.pretrained import load_mobilenet
 from stbir.train.pseudo import trace_edges
 from stbir.train.recipe import WeightSettings
 from stbir.train.sources import weights_folder
-from stbir.train.towers import STEM_BLOCKS, ImageTower, SketchTower
+from stbir.train.towers import ImageTower, SketchTower
 from synth_realism import SAME
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -329,7 +329,9 @@ def sketch_stems(network: torch.nn.Module, ink: Ink) -> NDArray[np.float16]:
     for start in range(0, len(flat), 64):
         pixels = torch.from_numpy(np.array(flat[start : start + 64], np.float32) / 127.5 - 1)
         with torch.inference_mode():
-            found[start : start + 64] = network.stem(pixels[:, None].expand(-1, 3, -1, -1), STEM_BLOCKS).half().numpy()
+            found[start : start + 64] = (
+                network.stem(pixels[:, None].expand(-1, 3, -1, -1), network.stem_blocks).half().numpy()
+            )
     return found.reshape(*ink.shape[:-2], *found.shape[1:])
 
 
@@ -342,7 +344,7 @@ def save_pictures(network: torch.nn.Module, pictures: Iterator[Image.Image], pat
         small = picture.convert("RGB").resize((PICTURE_PX, PICTURE_PX), Image.Resampling.BICUBIC)
         pixels = torch.from_numpy(np.asarray(small, np.float32) / 127.5 - 1).permute(2, 0, 1)[None]
         with torch.inference_mode():
-            stem = network.stem(pixels, STEM_BLOCKS)
+            stem = network.stem(pixels, network.stem_blocks)
             last, mean = tower.middle(stem)
         stems.append(stem[0].half().numpy())
         lasts.append(last[0].half().numpy())
@@ -433,7 +435,7 @@ def trained(cache: Path, arm: str, steps: int, seed: int) -> tuple[ImageTower, S
         sketch.backbone = load_mobilenet(weights / WeightSettings().mobilenet)
     stems = np.load(cache / f"stems-{slug(arm)}.npy", mmap_mode="r")
     photos = load_pictures(cache / "photos")
-    top = [*sketch.backbone.blocks[STEM_BLOCKS:].parameters(), *sketch.backbone.last.parameters()]
+    top = [*sketch.backbone.blocks[sketch.backbone.stem_blocks :].parameters(), *sketch.backbone.last.parameters()]
     heads = [*sketch.head.parameters(), *image.detail.parameters(), *image.shape_head.parameters()]
     rates = [BACKBONE_LR, HEAD_LR]
     optimizer = torch.optim.AdamW(
@@ -454,7 +456,7 @@ def trained(cache: Path, arm: str, steps: int, seed: int) -> tuple[ImageTower, S
 
 def sketch_space(tower: SketchTower, stem: Tensor) -> Tensor:
     """Stems of drawings [B, 96, 8, 8] to unit rows [B, D]."""
-    result: Tensor = tower.head(tower.backbone.top(stem, STEM_BLOCKS))
+    result: Tensor = tower.head(tower.backbone.top(stem, tower.backbone.stem_blocks))
     return result
 
 

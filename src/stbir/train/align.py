@@ -84,7 +84,7 @@ class AlignStage:
         if self.settings.classes.weight > 0:
             modules += self.class_heads.values()
         upper = [
-            p for part, blocks in self.heads.upper.items() if part in self.settings.learns for p in blocks.parameters()
+            p for part, blocks in self.heads.blocks.items() if part in self.settings.learns for p in blocks.parameters()
         ]
         slow = {id(p) for p in upper}
         heads = [p for module in modules for p in module.parameters() if id(p) not in slow]

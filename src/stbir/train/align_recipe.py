@@ -197,6 +197,10 @@ class AlignRecipe(CorpusRecipe):
         one_space: Whether drawings and words are compared with the same row of a photo.
         upper: Towers whose blocks above the stem learn too, in the stages that name them in `learns`; the others are
             frozen up to their heads. A step then takes about ten times as long, and the bank holds stems.
+        image_backbone: `keep`: the base's picture tower goes on; else the ImageNet network of a new picture tower.
+            Heads, and layers on the network's maps, are then drawn from the seed.
+        frozen_backbone: With `image` in `upper`: the layers on the maps of the picture network learn, the network stays
+            as it is.
         bank: Spoiled variants that are kept.
         set_weights: How often photos of a data set are drawn, relative to their number; 1 where not named.
         validation_weights: How much the validation of a set counts; 1 where not named, 0 leaves it out.
@@ -209,6 +213,8 @@ class AlignRecipe(CorpusRecipe):
     base_share: Share = 0.0
     one_space: bool = False
     upper: tuple[Literal["sketch", "image"], ...] = ()
+    image_backbone: Literal["keep", "efficientnet_lite0"] = "keep"
+    frozen_backbone: bool = False
     bank: BankSettings = BankSettings()
     set_weights: dict[str, Weight] = Field(default_factory=dict)
     validation_weights: dict[str, Weight] = Field(default_factory=dict)
@@ -219,6 +225,16 @@ class AlignRecipe(CorpusRecipe):
     def _runs_on_the_cpu(self) -> AlignRecipe:
         if self.device != "cpu":
             raise ValueError("device must be 'cpu': features come from the CPU's memory")
+        return self
+
+    @model_validator(mode="after")
+    def _new_layers_learn(self) -> AlignRecipe:
+        if self.image_backbone != "keep" and "image" not in self.upper:
+            raise ValueError("image_backbone needs 'image' in upper: the layers on its maps are new and have to learn")
+        if self.image_backbone != "keep" and self.base_share > 0:
+            raise ValueError("base_share must be 0 with another image_backbone: nothing of it is the base's")
+        if self.frozen_backbone and "image" not in self.upper:
+            raise ValueError("frozen_backbone needs 'image' in upper")
         return self
 
     @model_validator(mode="after")

@@ -28,9 +28,11 @@ from stbir.train.loop import Schedule, run_stage
 from stbir.train.negatives import Rows
 from stbir.train.photo_classes import photo_classes
 from stbir.train.prepare import corpus_folder, prepare_items
+from stbir.train.pretrained import LITE0_SHA256, load_lite0
 from stbir.train.restore import restore_towers
 from stbir.train.run import RECIPE_FILE, check_same_run, open_or_explain
 from stbir.train.sources import weights_folder
+from stbir.train.towers import ImageTower, Towers
 from stbir.train.triplets import Triplets, learned_rows
 from stbir.train.validation import Balance, Validation, fit_balance
 
@@ -70,7 +72,30 @@ def _begin(recipe: AlignRecipe, out: Path, fresh: bool) -> None:
     (out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2))
     base = _base(recipe)
     corpus = Corpus(_prepare(recipe))
-    build_bank(corpus, base, restore_towers(base), recipe.bank, corpus.folder, recipe.upper)
+    build_bank(corpus, base, starting_towers(recipe, base), recipe.bank, corpus.folder, recipe.upper)
+
+
+def starting_towers(recipe: AlignRecipe, base: Bundle) -> Towers:
+    """The base's towers, or with another picture network those of drawings and words alone.
+
+    Args:
+        recipe: Which picture network, and whether it stays frozen.
+        base: The bundle.
+
+    Returns:
+        The towers, in evaluation mode.
+    """
+    towers = restore_towers(base)
+    if recipe.image_backbone != "keep":
+        with torch.random.fork_rng():
+            torch.manual_seed(recipe.seed)
+            dims = base.info.dims
+            image = ImageTower(base.info.image.size_px, dims.sketch, dims.text, backbone=recipe.image_backbone)
+        image.backbone = load_lite0()
+        image.is_new = True
+        towers = Towers(image.eval(), towers.sketch, towers.text)
+    towers.image.frozen_backbone = recipe.frozen_backbone
+    return towers
 
 
 def _base(recipe: AlignRecipe) -> Bundle:
@@ -81,7 +106,7 @@ def _align(recipe: AlignRecipe, out: Path, say: Say) -> None:
     """Train, fuse and export; what is prepared is only opened."""
     started = time.monotonic()
     base = _base(recipe)
-    towers = restore_towers(base)
+    towers = starting_towers(recipe, base)
     corpus = Corpus(corpus_folder(recipe))
     bank = build_bank(corpus, base, towers, recipe.bank, corpus.folder, recipe.upper)
     towers.image.one_space = recipe.one_space
@@ -230,10 +255,11 @@ def _describe(recipe: AlignRecipe, base: Bundle, fusion: Fusion, bank: FeatureBa
         "base": {"name": base.info.name, "version": base.info.version, "fingerprint": base.info.fingerprint},
         "base_provenance": base.info.provenance,
         **provenance(recipe, bank.corpus, bank.sketches),
+        **_new_backbone(recipe),
         "one_space": recipe.one_space,
         "minutes": round(minutes, 1),
     }
-    changes = {
+    changes: dict[str, object] = {
         "name": recipe.model.name,
         "created": datetime.now(UTC).strftime("%Y-%m-%d"),
         "version": stbir.__version__,
@@ -242,4 +268,19 @@ def _describe(recipe: AlignRecipe, base: Bundle, fusion: Fusion, bank: FeatureBa
         "provenance": made_from,
         "metrics": {},
     }
+    if recipe.image_backbone != "keep":
+        changes["description"] = (
+            "Drawings and words to pictures: EfficientNet-Lite0 for pictures, MobileNetV2 for drawings, MiniLM for "
+            "words."
+        )
     return base.info.model_copy(update=changes)
+
+
+def _new_backbone(recipe: AlignRecipe) -> dict[str, object]:
+    """What a picture tower of another network started from."""
+    if recipe.image_backbone == "keep":
+        return {}
+    return {
+        "started_from": {"image": "EfficientNet-Lite0, ImageNet (Apache-2.0)"},
+        "weights_sha256": {"efficientnet-lite0": LITE0_SHA256},
+    }

@@ -1,37 +1,51 @@
-"""The backbones that towers are made of and learn from: MobileNetV2, MiniLM, DoodleNet, in plain PyTorch.
+"""The networks that towers are made of and learn from, in plain PyTorch.
 
-MobileNetV2 has its batch norm folded into the convolutions, as the weights at hand have. MobileNetV2 and MiniLM are cut
-in two on demand, `stem` and `top`: what a frozen stem gives is cached once, and only the top is run while training.
+Those of pictures have their batch norm folded into the convolutions. They and MiniLM are cut in two on demand, `stem`
+and `top`: what a frozen stem gives is cached once, and only the top is run while training.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# Sandler et al., MobileNetV2, table 2: expansion, channels, repeats, first stride.
-_STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+
+@dataclass(frozen=True)
+class Block:
+    """A run of inverted residuals: how much they expand, their channels, their number, first stride, kernel side."""
+
+    expansion: int
+    channels: int
+    repeats: int
+    stride: int
+    kernel: int = 3
 
 
-def _pad_same(x: Tensor) -> Tensor:
-    """Pad as Keras does before a 3x3 convolution of stride 2, for even sizes below and right only."""
-    bottom, right = 1, 1
-    top, left = x.shape[-2] % 2, x.shape[-1] % 2
-    return F.pad(x, (left, right, top, bottom))
+def _pad_same(x: Tensor, kernel: int) -> Tensor:
+    """Pad as Keras does before a convolution of stride 2: for even sizes one more below and right."""
+    sides = []
+    for size in (x.shape[-1], x.shape[-2]):
+        total = kernel - 2 + size % 2
+        sides += [total // 2, total - total // 2]
+    return F.pad(x, sides)
 
 
 class InvertedResidual(nn.Module):
-    """Expand 1x1, depthwise 3x3, project 1x1, with a shortcut where the shape allows it."""
+    """Expand 1x1, depthwise, project 1x1, with a shortcut where the shape allows it."""
 
-    def __init__(self, num_in: int, num_out: int, stride: int, expansion: int) -> None:
+    def __init__(self, num_in: int, num_out: int, stride: int, expansion: int, kernel: int = 3) -> None:
         super().__init__()
         hidden = num_in * expansion
-        self.stride = stride
+        self.stride, self.kernel = stride, kernel
         self.expand = nn.Conv2d(num_in, hidden, 1) if expansion != 1 else None
-        self.depthwise = nn.Conv2d(hidden, hidden, 3, stride, padding=0 if stride == 2 else 1, groups=hidden)
+        padding = 0 if stride == 2 else kernel // 2
+        self.depthwise = nn.Conv2d(hidden, hidden, kernel, stride, padding=padding, groups=hidden)
         self.project = nn.Conv2d(hidden, num_out, 1)
         self.has_shortcut = stride == 1 and num_in == num_out
 
@@ -39,29 +53,41 @@ class InvertedResidual(nn.Module):
         """Map [B, C, H, W] to [B, C', H/stride, W/stride]."""
         y = x if self.expand is None else F.relu6(self.expand(x))
         if self.stride == 2:
-            y = _pad_same(y)
+            y = _pad_same(y, self.kernel)
         y = self.project(F.relu6(self.depthwise(y)))
         result: Tensor = x + y if self.has_shortcut else y
         return result
 
 
-class MobileNetV2(nn.Module):
-    """MobileNetV2 1.0 up to the last feature map, batch norm folded into the convolutions.
+class MobileBackbone(nn.Module):
+    """A network of inverted residuals up to its last feature map, batch norm folded into the convolutions.
 
-    Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018.
+    Attributes:
+        name: As recipes name it.
+        plan: Its blocks.
+        stem_blocks: How many residuals belong to the stem, what comes before the last halving of the map.
+        stem_channels: Channels of the stem's map.
+        last_channels: Channels after the last residual.
+        feature_dim: Channels of the last map.
     """
 
-    feature_dim = 1280
+    name: ClassVar[str]
+    plan: ClassVar[tuple[Block, ...]]
+    stem_blocks: ClassVar[int]
+    stem_channels: ClassVar[int]
+    last_channels: ClassVar[int] = 320
+    feature_dim: ClassVar[int] = 1280
 
     def __init__(self) -> None:
         super().__init__()
         self.first = nn.Conv2d(3, 32, 3, 2)
         blocks = []
         num_in = 32
-        for expansion, num_out, repeats, stride in _STAGES:
-            for index in range(repeats):
-                blocks.append(InvertedResidual(num_in, num_out, stride if index == 0 else 1, expansion))
-                num_in = num_out
+        for part in self.plan:
+            for index in range(part.repeats):
+                stride = part.stride if index == 0 else 1
+                blocks.append(InvertedResidual(num_in, part.channels, stride, part.expansion, part.kernel))
+                num_in = part.channels
         self.blocks = nn.ModuleList(blocks)
         self.last = nn.Conv2d(num_in, self.feature_dim, 1)
 
@@ -70,12 +96,12 @@ class MobileNetV2(nn.Module):
 
         Args:
             pixels: [B, 3, H, W] in [-1, 1].
-            num_blocks: How many of the 17 blocks to run.
+            num_blocks: How many of the blocks to run.
 
         Returns:
             The feature map [B, C, h, w].
         """
-        x = F.relu6(self.first(_pad_same(pixels)))
+        x = F.relu6(self.first(_pad_same(pixels, 3)))
         for block in self.blocks[:num_blocks]:
             x = block(x)
         return x
@@ -89,6 +115,49 @@ class MobileNetV2(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Map pictures [B, 3, H, W] in [-1, 1] to feature maps [B, 1280, H/32, W/32]."""
         return self.top(self.stem(pixels, 0), 0)
+
+
+class MobileNetV2(MobileBackbone):
+    """MobileNetV2 1.0.
+
+    Source: Sandler et al., "MobileNetV2: Inverted Residuals and Linear Bottlenecks", CVPR 2018, table 2.
+    """
+
+    name = "mobilenet_v2"
+    plan = (
+        Block(1, 16, 1, 1),
+        Block(6, 24, 2, 2),
+        Block(6, 32, 3, 2),
+        Block(6, 64, 4, 2),
+        Block(6, 96, 3, 1),
+        Block(6, 160, 3, 2),
+        Block(6, 320, 1, 1),
+    )
+    stem_blocks = 13
+    stem_channels = 96
+
+
+class EfficientNetLite0(MobileBackbone):
+    """EfficientNet-Lite0: EfficientNet-B0 without squeeze-and-excitation, with ReLU6 for swish.
+
+    Source: Tan and Le, "EfficientNet", ICML 2019, table 1; the Lite form is of TensorFlow's model garden.
+    """
+
+    name = "efficientnet_lite0"
+    plan = (
+        Block(1, 16, 1, 1),
+        Block(6, 24, 2, 2),
+        Block(6, 40, 2, 2, 5),
+        Block(6, 80, 3, 2),
+        Block(6, 112, 3, 1, 5),
+        Block(6, 192, 4, 2, 5),
+        Block(6, 320, 1, 1),
+    )
+    stem_blocks = 11
+    stem_channels = 112
+
+
+BACKBONES: Mapping[str, type[MobileBackbone]] = {kind.name: kind for kind in (MobileNetV2, EfficientNetLite0)}
 
 
 class TransformerLayer(nn.Module):

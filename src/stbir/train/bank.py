@@ -110,7 +110,7 @@ def build_bank(
         The bank.
     """
     sketches = SketchSet(corpus.folder)
-    home = folder / _name(corpus, bundle.info, settings)
+    home = folder / _name(corpus, bundle.info, settings, towers.image)
     home.mkdir(parents=True, exist_ok=True)
     frozen = {"image": _frozen_image(towers.image, "image" in upper), "sketch": _frozen_sketch(towers.sketch, upper)}
     makers: dict[str, Callable[[Path, float], None]] = {
@@ -122,8 +122,8 @@ def build_bank(
         for variant, severity in enumerate(getattr(settings, f"{part}_severities")):
             _make(home / _file(part, variant, upper), make, severity)
     if "image" in upper:
-        features = _frozen_image(towers.image, is_upper=False)
-        _make(home / _file("image", 0), partial(_encode_photos, corpus, features, towers.image.size_px), 0.0)
+        kept = home / _file("image", 0, upper)
+        _make(home / _file("image", 0), lambda path, _: _raise_photos(_open(kept), towers.image, path), 0.0)
     return FeatureBank(home, corpus, sketches, settings, upper)
 
 
@@ -149,8 +149,11 @@ def _frozen_sketch(tower: SketchTower, upper: Collection[str]) -> nn.Module:
     return _Frozen(lambda ink: tower.head.inputs(tower.features(ink)), tower)
 
 
-def _name(corpus: Corpus, info: ModelInfo, settings: BankSettings) -> str:
-    parts = [corpus.folder.name, info.fingerprint, settings.model_dump(mode="json"), BANK_VERSION, SEED]
+def _name(corpus: Corpus, info: ModelInfo, settings: BankSettings, image: ImageTower) -> str:
+    parts: list[Any] = [corpus.folder.name, info.fingerprint, settings.model_dump(mode="json"), BANK_VERSION, SEED]
+    # A picture tower that is not the bundle's, or that is cut elsewhere, has features of its own.
+    if image.frozen_backbone or image.is_new:
+        parts.append([image.backbone.name, image.frozen_backbone, image.is_new])
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -202,6 +205,17 @@ def _encode_photos(corpus: Corpus, frozen: nn.Module, size_px: int, path: Path, 
                 yield rows, session.run(None, {"pixels": batch})[0]
 
     _write(path, len(photos), blocks(), f"photos, severity {severity:g}")
+
+
+def _raise_photos(stems: Features, tower: ImageTower, path: Path) -> None:
+    """The heads' inputs of clean photos from their kept stems."""
+
+    def blocks() -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        for rows in _spans(len(stems)):
+            with torch.inference_mode():
+                yield rows, tower.rise(torch.from_numpy(np.array(stems[rows])).float()).numpy()
+
+    _write(path, len(stems), blocks(), "features of photos")
 
 
 def _arrays(photos: NDArray[np.uint8], spans: list[slice]) -> Iterator[NDArray[np.uint8]]:

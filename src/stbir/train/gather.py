@@ -74,7 +74,7 @@ def _pairs(recipe: CorpusRecipe) -> Iterator[Drawing]:
     """
     for settings in recipe.data.sets:
         name = Path(settings.name).stem
-        if name not in PAIRED:
+        if name not in PAIRED or settings.edge_maps:
             continue
         dataset = open_dataset(settings.name)
         rows = [row for row in dataset.rows if row.split == "train" and row.sketches]

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stbir.train.towers import Towers
+from stbir.train.towers import ImageTower, SketchTower, Towers
 
 PARTS = ("sketch", "image", "text")
 
@@ -22,7 +22,13 @@ class Heads:
     Args:
         towers: Whose heads learn; changed in place.
         upper: Towers (`sketch`, `image`) whose blocks above the stem learn too: their features are the bank's flat
-            stems, [B, 96 s s] of a drawing and [B, 96 s s + 12 s s] of a photo and its small picture, s = S/16.
+            stems, [B, C s s] of a drawing and [B, C s s + 12 s s] of a photo and its small picture, s = S/16; of a
+            frozen picture network also its last map and the mean of it.
+
+    Attributes:
+        by_part: All that may learn, by modality.
+        upper: Of those, what stands between the kept stems and the heads.
+        blocks: Of those, the blocks of pretrained networks, which learn slowly.
     """
 
     def __init__(self, towers: Towers, upper: Collection[str] = ()) -> None:
@@ -37,6 +43,8 @@ class Heads:
         self.upper: Mapping[str, nn.ModuleList] = {part: above[part]() for part in upper}
         for part, blocks in self.upper.items():
             self.by_part[part].extend(blocks)
+        towers_of: Mapping[str, SketchTower | ImageTower] = {"sketch": towers.sketch, "image": towers.image}
+        self.blocks = {part: towers_of[part].upper_blocks() for part in upper}
 
     @property
     def one_space(self) -> bool:

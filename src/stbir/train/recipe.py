@@ -35,6 +35,7 @@ class SetSettings(Settings):
         words_weight: How often its captioned photos are drawn in stage `words`, relative to their number; 0 = never.
         share: Share of its photos taken, chosen by the seed.
         max_pseudo: Most pseudo-drawings traced from its training photos.
+        edge_maps: Whether its edge maps stand for photos (QMUL V1), so that drawings of hands are learned with them.
         held_out: Splits that are read but never learned from; every split but train, extra and none is held out anyway.
     """
 
@@ -42,6 +43,7 @@ class SetSettings(Settings):
     words_weight: float = Field(default=1.0, ge=0)
     share: float = Field(default=1.0, gt=0, le=1)
     max_pseudo: int = Field(default=0, ge=0)
+    edge_maps: bool = False
     held_out: tuple[str, ...] = ()
 
 

@@ -18,6 +18,7 @@ from torch import nn
 
 from stbir.errors import BundleError
 from stbir.model.bundle import Bundle
+from stbir.train.backbones import BACKBONES, MobileNetV2
 from stbir.train.export import cut_tokenizer
 from stbir.train.pretrained import minilm_directory
 from stbir.train.towers import ImageTower, SketchTower, TextTower, Towers
@@ -40,9 +41,12 @@ def restore_towers(bundle: Bundle, device: str = "cpu") -> Towers:
     """
     info = bundle.info
     is_one_space = bool(info.provenance.get("one_space", False))
-    image = ImageTower(info.image.size_px, info.dims.sketch, info.dims.text, one_space=is_one_space)
+    pictures = _read_weights(bundle, "image")
+    image = ImageTower(
+        info.image.size_px, info.dims.sketch, info.dims.text, one_space=is_one_space, backbone=_backbone(pictures)
+    )
     sketch = SketchTower(info.sketch.size_px, info.dims.sketch)
-    _load(image, _read_weights(bundle, "image"), bundle, "image")
+    _load(image, pictures, bundle, "image")
     _load(sketch, _read_weights(bundle, "sketch"), bundle, "sketch")
     words = _read_weights(bundle, "text")
     num_layers = len({name.split(".")[2] for name in words if name.startswith("backbone.layers.")})
@@ -52,6 +56,13 @@ def restore_towers(bundle: Bundle, device: str = "cpu") -> Towers:
     for tower in (towers.image, towers.sketch, towers.text):
         tower.eval()
     return towers
+
+
+def _backbone(weights: Weights) -> str:
+    """Name of the network whose blocks these are; MobileNetV2 where it is none."""
+    found = {name.split(".")[2] for name in weights if name.startswith("backbone.blocks.")}
+    sizes = {sum(part.repeats for part in kind.plan): name for name, kind in BACKBONES.items()}
+    return sizes.get(len(found), MobileNetV2.name)
 
 
 def _read_weights(bundle: Bundle, tower: str) -> Weights:

@@ -40,7 +40,7 @@ _SAME_CATEGORY = {
 }
 PAIRED = ("qmul-v1-sketch-edge", "chairv2-sketches")
 MAX_WEIGHT_BYTES = 4_000_000_000
-HAND_DRAWN = frozenset({"sketchy-125"})
+HAND_DRAWN = frozenset({"sketchy-125", "qmul-v1-sketch-edge"})
 _DRAWN_ONLY = (*PAIRED, "quickdraw-10k")
 
 
@@ -73,7 +73,7 @@ def read_sources(recipe: CorpusRecipe) -> tuple[list[Source], list[str]]:
     sources: list[Source] = []
     asked = benchmark_articles()
     for settings in recipe.data.sets:
-        if Path(settings.name).stem in _DRAWN_ONLY:
+        if Path(settings.name).stem in _DRAWN_ONLY and not settings.edge_maps:
             continue
         dataset = open_dataset(settings.name)
         rng = np.random.default_rng([recipe.corpus_seed, len(sources)])

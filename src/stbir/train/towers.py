@@ -13,10 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from stbir.errors import ConfigError
-from stbir.train.backbones import MiniLM, MobileNetV2
+from stbir.train.backbones import BACKBONES, MiniLM, MobileNetV2
 
-STEM_BLOCKS = 13
-STEM_CHANNELS = 96
 TEXT_STEM_LAYERS = 4
 
 
@@ -78,22 +76,40 @@ class ImageTower(nn.Module):
         text_dim: Length of text-space rows.
         one_space: Whether both spaces are one: drawings and words are compared with the same row, the sum of both
             heads. That is the form of TASK-former and of the STBIR authors.
+        backbone: Name of its network, see `BACKBONES`.
+        frozen_backbone: Whether the whole network belongs to `lower`, so that `upper` is the layers on its maps alone.
+
+    Attributes:
+        is_new: Whether it was begun anew on an ImageNet network instead of restored from a bundle.
     """
 
-    def __init__(self, size_px: int, sketch_dim: int, text_dim: int, *, one_space: bool = False) -> None:
+    def __init__(
+        self,
+        size_px: int,
+        sketch_dim: int,
+        text_dim: int,
+        *,
+        one_space: bool = False,
+        backbone: str = MobileNetV2.name,
+        frozen_backbone: bool = False,
+    ) -> None:
         super().__init__()
         if one_space and sketch_dim != text_dim:
             raise ConfigError(f"one space has one size, not {sketch_dim} for drawings and {text_dim} for words")
         self.size_px = size_px
         self.one_space = one_space
-        self.backbone = MobileNetV2()
+        self.frozen_backbone = frozen_backbone
+        self.is_new = False
+        self.backbone = BACKBONES[backbone]()
         self.colour = ColourBranch()
         self.text_head = nn.Sequential(
             nn.Linear(self.backbone.feature_dim + self.colour.out_dim, 512), nn.GELU(), nn.Linear(512, text_dim)
         )
-        self.detail = nn.Conv2d(STEM_CHANNELS, 128, 3, stride=2, padding=1)
+        self.detail = nn.Conv2d(self.backbone.stem_channels, 128, 3, stride=2, padding=1)
         grid = size_px // 32
-        self.shape_head = ShapeHead(320 + 128, grid, sketch_dim, 96, pooled_dim=self.backbone.feature_dim)
+        self.shape_head = ShapeHead(
+            self.backbone.last_channels + 128, grid, sketch_dim, 96, pooled_dim=self.backbone.feature_dim
+        )
 
     def shrink(self, pixels: Tensor) -> Tensor:
         """The small picture of the colour branch: [B, 3, S, S] -> [B, 3, S/8, S/8]."""
@@ -103,13 +119,13 @@ class ImageTower(nn.Module):
         """Run the blocks after the stem.
 
         Args:
-            stem: [B, 96, S/16, S/16].
+            stem: [B, C, S/16, S/16].
 
         Returns:
             The last block's map [B, 320, S/32, S/32] and the pooled features [B, 1280].
         """
         x = stem
-        for block in self.backbone.blocks[STEM_BLOCKS:]:
+        for block in self.backbone.blocks[self.backbone.stem_blocks :]:
             x = block(x)
         return x, F.relu6(self.backbone.last(x)).mean((2, 3))
 
@@ -121,27 +137,45 @@ class ImageTower(nn.Module):
         """What the heads read, [B, 96 g g + 1280 + 128] with g = S/32: places, pooled features, colours."""
         return self.upper(*self.lower(pixels))
 
-    def lower(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """The stem [B, 96, S/16, S/16] and the small picture [B, 3, S/8, S/8]."""
-        return self.backbone.stem(pixels, STEM_BLOCKS), self.shrink(pixels)
+    def lower(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """What `upper` starts from.
 
-    def upper(self, stem: Tensor, small: Tensor) -> Tensor:
-        """From what `lower` gives to `features`."""
+        Returns:
+            The stem [B, C, S/16, S/16] and the small picture [B, 3, S/8, S/8]; with a frozen backbone also what
+            `middle` makes of the stem, [B, 320, S/32, S/32] and [B, 1280, 1, 1].
+        """
+        stem, small = self.backbone.stem(pixels, self.backbone.stem_blocks), self.shrink(pixels)
+        if not self.frozen_backbone:
+            return stem, small
         last, pooled = self.middle(stem)
+        return stem, small, last, pooled[..., None, None]
+
+    def upper(self, stem: Tensor, small: Tensor, last: Tensor | None = None, pooled: Tensor | None = None) -> Tensor:
+        """From what `lower` gives to `features`."""
+        if last is None or pooled is None:
+            last, pooled = self.middle(stem)
+        pooled = pooled.flatten(1)
         shape = self.shape_head.inputs(torch.cat([F.relu(self.detail(stem)), last], 1), pooled)
         return torch.cat([shape, self.colour(small)], 1)
 
     def rise(self, rows: Tensor) -> Tensor:
         """`upper` of flat rows of `lower`."""
         side = self.size_px // 16
-        num_stem = STEM_CHANNELS * side * side
-        return self.upper(_map(rows[:, :num_stem], STEM_CHANNELS, side), _map(rows[:, num_stem:], 3, 2 * side))
+        shapes = [(self.backbone.stem_channels, side), (3, 2 * side)]
+        if self.frozen_backbone:
+            shapes += [(self.backbone.last_channels, side // 2), (self.backbone.feature_dim, 1)]
+        parts = torch.split(rows, [channels * wide * wide for channels, wide in shapes], 1)
+        return self.upper(*(_map(part, *shape) for part, shape in zip(parts, shapes, strict=True)))
 
     def upper_modules(self) -> nn.ModuleList:
         """What `upper` runs."""
-        return nn.ModuleList(
-            [*self.backbone.blocks[STEM_BLOCKS:], self.backbone.last, self.detail, self.shape_head.places, self.colour]
-        )
+        return nn.ModuleList([*self.upper_blocks(), self.detail, self.shape_head.places, self.colour])
+
+    def upper_blocks(self) -> nn.ModuleList:
+        """What `upper` runs of the pretrained network."""
+        if self.frozen_backbone:
+            return nn.ModuleList()
+        return nn.ModuleList([*self.backbone.blocks[self.backbone.stem_blocks :], self.backbone.last])
 
     def heads(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Rows of `features` to unit rows of the sketch space and of the text space."""
@@ -178,20 +212,24 @@ class SketchTower(nn.Module):
         return result
 
     def lower(self, ink: Tensor) -> Tensor:
-        """The stem of drawings, [B, 96, S/16, S/16]."""
-        return self.backbone.stem((1.0 - 2.0 * ink).expand(-1, 3, -1, -1), STEM_BLOCKS)
+        """The stem of drawings, [B, C, S/16, S/16]."""
+        return self.backbone.stem((1.0 - 2.0 * ink).expand(-1, 3, -1, -1), self.backbone.stem_blocks)
 
     def upper(self, stem: Tensor) -> Tensor:
         """From what `lower` gives to what the head maps, [B, places + 1280]."""
-        return self.head.inputs(self.backbone.top(stem, STEM_BLOCKS))
+        return self.head.inputs(self.backbone.top(stem, self.backbone.stem_blocks))
 
     def rise(self, rows: Tensor) -> Tensor:
         """`upper` of flat rows of `lower`."""
-        return self.upper(_map(rows, STEM_CHANNELS, self.size_px // 16))
+        return self.upper(_map(rows, self.backbone.stem_channels, self.size_px // 16))
 
     def upper_modules(self) -> nn.ModuleList:
         """What `upper` runs."""
-        return nn.ModuleList([*self.backbone.blocks[STEM_BLOCKS:], self.backbone.last, self.head.places])
+        return nn.ModuleList([*self.upper_blocks(), self.head.places])
+
+    def upper_blocks(self) -> nn.ModuleList:
+        """What `upper` runs of the pretrained network."""
+        return nn.ModuleList([*self.backbone.blocks[self.backbone.stem_blocks :], self.backbone.last])
 
     def forward(self, ink: Tensor) -> Tensor:
         """Map drawings [B, 1, S, S], 1 = ink and 0 = paper, to unit rows [B, sketch_dim]."""

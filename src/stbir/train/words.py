@@ -19,7 +19,7 @@ from stbir.errors import ConfigError
 from stbir.train.corpus import Corpus
 from stbir.train.figures import rank_figures, with_score
 from stbir.train.losses import info_nce
-from stbir.train.towers import STEM_BLOCKS, TEXT_STEM_LAYERS, ImageTower, TextTower
+from stbir.train.towers import TEXT_STEM_LAYERS, ImageTower, TextTower
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,8 @@ class WordsStage:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Upper blocks slowly, heads fast; stems stay as they are."""
-        blocks = [*self.image.backbone.blocks[STEM_BLOCKS:].parameters(), *self.image.backbone.last.parameters()]
+        backbone = self.image.backbone
+        blocks = [*backbone.blocks[backbone.stem_blocks :].parameters(), *backbone.last.parameters()]
         layers = list(self.text.backbone.layers[TEXT_STEM_LAYERS:].parameters())
         heads = (self.image.colour, self.image.text_head, self.text.head, self.text.skip)
         learning = [{"params": layers, "lr": self.settings.text_lr}] if self.settings.text_lr > 0 else []
