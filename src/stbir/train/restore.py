@@ -45,9 +45,10 @@ def restore_towers(bundle: Bundle, device: str = "cpu") -> Towers:
     image = ImageTower(
         info.image.size_px, info.dims.sketch, info.dims.text, one_space=is_one_space, backbone=_backbone(pictures)
     )
-    sketch = SketchTower(info.sketch.size_px, info.dims.sketch)
+    drawings = _read_weights(bundle, "sketch")
+    sketch = SketchTower(info.sketch.size_px, info.dims.sketch, backbone=_backbone(drawings))
     _load(image, pictures, bundle, "image")
-    _load(sketch, _read_weights(bundle, "sketch"), bundle, "sketch")
+    _load(sketch, drawings, bundle, "sketch")
     words = _read_weights(bundle, "text")
     num_layers = len({name.split(".")[2] for name in words if name.startswith("backbone.layers.")})
     text = TextTower(info.dims.text, num_layers)

@@ -198,12 +198,22 @@ class ImageTower(nn.Module):
 
 
 class SketchTower(nn.Module):
-    """Drawings to the sketch space."""
+    """Drawings to the sketch space.
 
-    def __init__(self, size_px: int, sketch_dim: int) -> None:
+    Args:
+        size_px: Side of the drawings.
+        sketch_dim: Length of sketch-space rows.
+        backbone: Name of its network, see `BACKBONES`.
+
+    Attributes:
+        is_new: Whether it was begun anew on an ImageNet network instead of restored from a bundle.
+    """
+
+    def __init__(self, size_px: int, sketch_dim: int, *, backbone: str = MobileNetV2.name) -> None:
         super().__init__()
         self.size_px = size_px
-        self.backbone = MobileNetV2()
+        self.is_new = False
+        self.backbone = BACKBONES[backbone]()
         self.head = ShapeHead(self.backbone.feature_dim, size_px // 32, sketch_dim, 64)
 
     def features(self, ink: Tensor) -> Tensor:
