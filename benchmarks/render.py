@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md, and the table in README.md, from the files in benchmarks/results: no figure is typed."""
+"""Write docs/benchmarks.md, and the tables in README.md and docs/model-card.md, from benchmarks/results: no figure is typed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from stbir.evaluate.experiments import Experiment, markdown_of, read_experiments
 from stbir.evaluate.experiments.pages import write_plots
 from stbir.evaluate.experiments.record import Table
+from stbir.evaluate.result import Evaluation, GroupBy
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -18,6 +19,7 @@ PLOTS = ROOT / "docs" / "images" / "experiments"
 METHOD_PAGE = ROOT / "docs" / "method-figures.md"
 METHOD_PLOTS = ROOT / "docs" / "images" / "method"
 README = ROOT / "README.md"
+CARD = ROOT / "docs" / "model-card.md"
 SHOWN = "sketchy-125, protocol open"
 BEGIN, END = "<!-- figures made by benchmarks/render.py -->", "<!-- end of figures -->"
 
@@ -52,6 +54,7 @@ def main() -> None:
     PAGE.write_text(page(RESULTS), encoding="utf-8")
     write_method_page(RESULTS / "method")
     README.write_text(with_figures(README.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")
+    CARD.write_text(with_card(CARD.read_text(encoding="utf-8"), RESULTS), encoding="utf-8")
 
 
 def write_method_page(results: Path) -> None:
@@ -86,6 +89,38 @@ def with_figures(text: str, results: Path) -> str:
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     return f"{before}{BEGIN}\n{_lead(table)}\n\n{lines}\n{END}{after}"
+
+
+def with_card(text: str, results: Path) -> str:
+    """The model card with its tables made anew: every set of the main experiment, and by the quality of the drawing."""
+    path = results / "experiments" / "main.json"
+    if not path.exists():
+        return text
+    names = ("query", "Acc@1 %", "Acc@10 %", "MRR")
+    lines = [f"| data set | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    for table in Experiment.read(path).tables:
+        head, *rows = table.words()
+        places = [head.index(name) for name in names]
+        own = [row for row in rows if row[0] == rows[0][0]]
+        lines += [f"| {table.title} | {' | '.join(row[place] for place in places)} |" for row in own]
+    by_quality = [line for grouping in QUALITY for line in _by(results, grouping)]
+    before, _, rest = text.partition(BEGIN)
+    return f"{before}{BEGIN}\n" + "\n".join([*lines, *by_quality]) + f"\n{END}{rest.partition(END)[2]}"
+
+
+def _by(results: Path, grouping: GroupBy) -> list[str]:
+    """The composed query and its parts on sketchy-125 by the drawing's quality."""
+    path = results / "sketchy-125.open.json"
+    if not path.exists():
+        return []
+    head, *rows = Evaluation.read(path).breakdown(grouping)
+    return ["", QUALITY[grouping], "", *(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])]
+
+
+QUALITY: dict[GroupBy, str] = {
+    "detail": "sketchy-125 by how much is drawn, in thirds of its drawings:",
+    "agreement": "sketchy-125 by how alike people drew the same photo, in thirds:",
+}
 
 
 METHOD_HEAD = """# What the method and its parts are worth
