@@ -22,7 +22,7 @@ from stbir.sheet import contact_sheet
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "samples"
 OUT = ROOT / "demo-out"
-SHOWN = ("c-chair-00003-32", "d-lamp-00001-13", "s-sandal-00006-01")
+SHOWN = ("c-chair-00004-03", "d-lamp-00001-13", "s-shoe-00002-31")
 NUM_PRINTED = 5
 NUM_ON_SHEET = 3
 
@@ -90,7 +90,9 @@ def ranks(gallery: stbir.Gallery, query: dict[str, str]) -> tuple[int, int, int]
     """Places of a query's right picture among all pictures: by both, by drawing alone, by words alone."""
     sketch, text = stbir.Sketch.load(SAMPLES / query["sketch"]), query["text"]
     ways = ({"sketch": sketch, "text": text}, {"sketch": sketch}, {"text": text})
-    both, by_sketch, by_text = (place(gallery.search(**way, top=len(gallery)), query["target"]) for way in ways)
+    both, by_sketch, by_text = (
+        place(gallery.search(**way, top=len(gallery), fold_duplicates=False), query["target"]) for way in ways
+    )
     return both, by_sketch, by_text
 
 

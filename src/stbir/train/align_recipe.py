@@ -193,7 +193,8 @@ class AlignRecipe(CorpusRecipe):
         base: Bundle whose towers are aligned: a directory, or `default` for the shipped one.
         heads: `keep`: go on from the bundle's heads; `fresh`: draw new ones from the seed.
         base_share: Share of the base's heads in the finished ones; what the base knew and the stages did not ask for
-            comes back (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Needs kept heads.
+            comes back (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Needs kept heads; a tower
+            that begins anew has nothing to go back to and stays as it was learned.
         one_space: Whether drawings and words are compared with the same row of a photo.
         upper: Towers whose blocks above the stem learn too, in the stages that name them in `learns`; the others are
             frozen up to their heads. A step then takes about ten times as long, and the bank holds stems.
@@ -236,8 +237,6 @@ class AlignRecipe(CorpusRecipe):
                 raise ValueError(
                     f"{part}_backbone needs '{part}' in upper: the layers on its maps are new and must learn"
                 )
-            if backbone != "keep" and self.base_share > 0:
-                raise ValueError(f"base_share must be 0 with another {part}_backbone: nothing of it is the base's")
         if self.frozen_backbone and "image" not in self.upper:
             raise ValueError("frozen_backbone needs 'image' in upper")
         return self

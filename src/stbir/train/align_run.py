@@ -117,7 +117,8 @@ def _align(recipe: AlignRecipe, out: Path, say: Say) -> None:
     if recipe.heads == "fresh":
         fresh_heads(towers, recipe.seed)
     heads = Heads(towers, recipe.upper)
-    before = {part: copy.deepcopy(heads.by_part[part].state_dict()) for part in PARTS}
+    kept = [part for part in PARTS if part not in _new_towers(recipe)]
+    before = {part: copy.deepcopy(heads.by_part[part].state_dict()) for part in kept}
     for_heads, for_gate = learned_rows(bank, recipe.fusion.gate_share)
     validation = Validation(bank, recipe.validation_weights)
     say(f"{len(for_heads):,} photos to learn from, validation on {', '.join(validation.tasks)}")
@@ -142,14 +143,14 @@ def mix_heads(heads: Heads, before: Mapping[str, Mapping[str, Tensor]], share: f
 
     Args:
         heads: Changed in place.
-        before: Earlier weights of each part.
+        before: Earlier weights of each part; those that have none stay.
         share: Of the earlier weights, in [0, 1].
 
     Source: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, eq. 1.
     """
-    for part, module in heads.by_part.items():
-        now = module.state_dict()
-        module.load_state_dict({name: torch.lerp(now[name], before[part][name], share) for name in now})
+    for part, earlier in before.items():
+        now = heads.by_part[part].state_dict()
+        heads.by_part[part].load_state_dict({name: torch.lerp(now[name], earlier[name], share) for name in now})
 
 
 def _prepare(recipe: AlignRecipe) -> Path:

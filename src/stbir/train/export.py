@@ -104,7 +104,9 @@ def cut_tokenizer(content: str, max_tokens: int) -> tuple[str, NDArray[np.int64]
             fields["post_processor"][side][1] = new[fields["post_processor"][side][0]]
     fields["padding"] = None
     fields["truncation"] = {"direction": "Right", "max_length": max_tokens, "strategy": "LongestFirst", "stride": 0}
-    return json.dumps(fields, ensure_ascii=False), np.asarray([vocabulary[word] for word in kept])
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")), np.asarray(
+        [vocabulary[word] for word in kept]
+    )
 
 
 def parity(

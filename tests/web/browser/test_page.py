@@ -214,7 +214,7 @@ def test_the_gallery_panel_shows_its_size_model_and_a_run_of_indexing(desktop) -
     page.locator("#gallery-button").click()
     panel = page.locator("#upkeep")
     assert "640" in panel.inner_text()
-    assert "stbir-default" in panel.inner_text()
+    assert "stbir-lite" in panel.inner_text()
     panel.get_by_text("Look for new and changed pictures").click()
     page.wait_for_function("() => document.getElementById('toast').textContent === 'The gallery is up to date'")
 
