@@ -39,7 +39,7 @@ model's rank for every query of sketchy-125 is in `benchmarks/results/sketchy-12
 | `samples` | 640 rendered pictures of all 21 families, the gallery that ships; 40 of them are asked for |
 | `stbir-synth-s`, `-c`, `-d` | 1,000 rendered footwear, chairs and daily objects each, in blocks of twins: four shapes times four dresses, one drawing each, so neither drawing nor words alone can do it ([synth.md](synth.md) has the best possible figures) |
 | `sketchy-125` | 647 hand drawings of 125 photos of 125 categories, and 1,172 photos that only distract |
-| `chairv2-sketches` | 94 hand drawings of 30 chairs among IKEA's articles; the shipped model has learned from photos of these 30 (see its model.json) |
+| `chairv2-sketches` | 94 hand drawings of 30 chairs among IKEA's articles; the picture tower of the shipped model has not seen these 30, but its drawing tower is the first model's, which had |
 | `shoev2-photos` | 200 shoes with their captions; no drawings |
 | `qmul-v1-sketch-edge` | hand drawings of shoes, chairs and handbags; searched are the edge maps of their photos |
 """
@@ -126,9 +126,9 @@ QUALITY: dict[GroupBy, str] = {
 METHOD_HEAD = """# What the method and its parts are worth
 
 Made by `python benchmarks/render.py` from what `python benchmarks/method.py` trains and measures; do not edit by hand. All
-rows start from the shipped towers and learn from the same data in the same number of steps; [method.md](method.md) says what
+rows start from the first model's towers and learn from the same data in the same number of steps; [method.md](method.md) says what
 each is, [training.md](training.md) how it is trained, [training-log.md](training-log.md) what else was tried.
-`stbir-default` is the bundle that ships. Presets are trained with three seeds, ablations with one; learning rates of the presets
+`stbir-default` is that first model (`stbir train default`, fingerprint aa57fd4d), which shipped when this was measured. Presets are trained with three seeds, ablations with one; learning rates of the presets
 are the better one of two on validation. [evaluation.md](evaluation.md) explains protocols and figures.
 """
 

@@ -28,7 +28,7 @@ from stbir.train.recipe import find_recipe, parse_recipe, read_fields  # noqa: E
 from stbir.train.sketches import Drawing, SketchSet, pack  # noqa: E402
 from stbir.train.towers import ImageTower, SketchTower, TextTower, Towers  # noqa: E402
 from stbir.train.triplets import Triplets, learned_rows  # noqa: E402
-from stbir.train.validation import Validation, fit_balance  # noqa: E402
+from stbir.train.validation import Similarity, Validation, fit_balance  # noqa: E402
 
 DIM, NUM_PHOTOS, NUM_TRAINED = 16, 36, 24
 PRESETS = ("stbir", "stbir-paper", "tsbir-mean", "triplet-sn", "text-only", "sketch-only")
@@ -218,6 +218,24 @@ def test_the_balance_trusts_the_better_part(bank: FeatureBank, tmp_path: Path) -
     run_stage(stage, Schedule(**stage.settings.schedule.model_dump()), tmp_path, seed=0, say=lambda _: None)
     sketch, text = fit_balance(stage.validation, heads)
     assert text > 3 * sketch
+
+
+def test_sets_count_for_the_balance_by_weights_of_their_own(bank: FeatureBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one set only the drawings are right, in the other only the words."""
+    heads, validation = Heads(small_towers()), Validation(bank, {"drawn": 1.0, "said": 1.0})
+    right, wrong = torch.eye(4), torch.roll(torch.eye(4), 1, 0)
+    rows = torch.zeros(4, DIM)
+    tasks = {
+        "drawn": Similarity(rows, rows, right, wrong, torch.arange(4)),
+        "said": Similarity(rows, rows, wrong, right, torch.arange(4)),
+    }
+    monkeypatch.setattr(validation, "similarities", lambda *_: tasks)
+    alike, by_drawing, by_words = (
+        fit_balance(validation, heads, weights=weights) for weights in (None, {"said": 0.0}, {"drawn": 0.0})
+    )
+    assert alike[0] == pytest.approx(alike[1], rel=1e-3)
+    assert by_drawing[0] > 3 * by_drawing[1]
+    assert by_words[1] > 3 * by_words[0]
 
 
 def test_the_feature_bank_gives_the_variant_that_was_asked_for(bank: FeatureBank) -> None:

@@ -206,6 +206,8 @@ class AlignRecipe(CorpusRecipe):
         bank: Spoiled variants that are kept.
         set_weights: How often photos of a data set are drawn, relative to their number; 1 where not named.
         validation_weights: How much the validation of a set counts; 1 where not named, 0 leaves it out.
+        balance_weights: How much the validation of a set counts for the balance of drawing and words, where that is
+            another question: people's drawings are worth less than rendered ones. Empty takes `validation_weights`.
         stages: In their order.
         fusion: How drawing and words are put together.
     """
@@ -221,6 +223,7 @@ class AlignRecipe(CorpusRecipe):
     bank: BankSettings = BankSettings()
     set_weights: dict[str, Weight] = Field(default_factory=dict)
     validation_weights: dict[str, Weight] = Field(default_factory=dict)
+    balance_weights: dict[str, Weight] = Field(default_factory=dict)
     stages: tuple[StageSettings, ...] = Field(min_length=1)
     fusion: FusionSettings = FusionSettings()
 

@@ -231,14 +231,15 @@ def _fuse(
     """The balance of the finished model, as a bundle stores it and as a function."""
     if recipe.fusion.kind == "mean" or heads.one_space:
         return Fusion(), _constant((1.0, 1.0))
-    fitted = fit_balance(validation, heads, BALANCED_AT)
+    weights = recipe.balance_weights or None
+    fitted = fit_balance(validation, heads, BALANCED_AT, weights=weights)
     say(f"fusion scale: sketch {fitted[0]:.2f}, text {fitted[1]:.2f}")
     plain = _constant(fitted)
     if recipe.fusion.kind == "scale":
         return Fusion(scale=_rounded(fitted)), plain
     network = fit_gate(bank, heads, unseen, validation, fitted, recipe.fusion, recipe.seed)
     # What the gate says on the whole is taken out of it: validation knows better how much both parts count.
-    fitted = fit_balance(validation, heads, BALANCED_AT, network.balance((1.0, 1.0)))
+    fitted = fit_balance(validation, heads, BALANCED_AT, network.balance((1.0, 1.0)), weights)
     gated = network.balance(fitted)
     for severity in BALANCED_AT:
         scores = [validation.figures(heads, rule, severity)["score"] for rule in (plain, gated)]

@@ -146,6 +146,7 @@ def fit_balance(
     heads: Heads,
     severities: tuple[float, ...] = (0.0,),
     change: Balance | None = None,
+    weights: Mapping[str, float] | None = None,
 ) -> tuple[float, float]:
     """Fit the inverse temperatures of drawing and words on the validation tasks; every set counts by its weight.
 
@@ -154,13 +155,15 @@ def fit_balance(
         heads: The trained heads.
         severities: Severities that count alike.
         change: Factors by which a gate will change the scales of a query; None = none.
+        weights: How much each set counts, 1 where not named; None takes those of the validation.
 
     Returns:
         Scale of the drawing and scale of the words, both > 0.
     """
     log_scale = torch.tensor([2.5, 2.5], requires_grad=True)
+    counts = validation.weights if weights is None else weights
     parts = [
-        (validation.weights.get(name, 1.0), *_scaled(found, change), found.target)
+        (counts.get(name, 1.0), *_scaled(found, change), found.target)
         for severity in severities
         for name, found in validation.similarities(heads, severity).items()
     ]

@@ -1,6 +1,6 @@
 """The kinds of objects the renderer knows: a registry of `Kind`, one module a family or a few.
 
-The first five families are the sample gallery's and the shipped model's: their names, order and numbers are settled, a
+The first five families are the sample gallery's and the first model's: their names, order and numbers are settled, a
 change would change every picture. A new kind goes into a new family (or one not in `FIRST_FAMILIES`).
 """
 
