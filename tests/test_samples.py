@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 from collections import Counter
 from pathlib import Path
 
@@ -95,3 +96,9 @@ def test_queries_are_by_several_writers(queries):
     assert len(queries) == 40
     assert any("," in query["text"] for query in queries)
     assert len({query["target"].split("-")[1] for query in queries}) >= 20
+
+
+def test_the_examples_of_the_page_are_the_queries_of_the_demo():
+    """Written by benchmarks/page_examples.py."""
+    script = runpy.run_path(str(SAMPLES.parent / "benchmarks" / "page_examples.py"))
+    assert json.loads(script["EXAMPLES"].read_text(encoding="utf-8")) == script["page_examples"]()
