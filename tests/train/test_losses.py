@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 torch = pytest.importorskip("torch")
 
 from stbir.train.losses import (  # noqa: E402
+    category_nce,
     composed_loss,
     cosine_triplet,
     distillation_loss,
@@ -274,6 +275,7 @@ LOSSES: dict[str, Callable[..., torch.Tensor]] = {
     "sigmoid_loss": lambda q, c, n, s: sigmoid_loss(q, c, s, -s, mask(0, 4, 4)),
     "cosine_triplet": lambda q, c, n, s: cosine_triplet(q, c, n, 0.2, ~mask(2, 4, 3)) * s,
     "prototype_loss": lambda q, c, n, s: prototype_loss(q, c, torch.tensor([2, -1, 0, 3]), s),
+    "category_nce": lambda q, c, n, s: category_nce(q, c, s, mask(4, 4, 4) | torch.eye(4, dtype=torch.bool)),
     "composed_loss": lambda q, c, n, s: composed_loss(
         q @ c.T, q @ n[:, 1].T, torch.tensor([3, 0, 1, 1]), (s.expand(4) * 2, s), mask(3, 4, 4)
     ),
@@ -322,3 +324,14 @@ def test_similarities_keep_their_digits_under_autocast() -> None:
         cast = [info_nce(q, c, 100.0), own_negatives_nce(q, c, n, 0.01), sigmoid_loss(q, c, 100.0, -10.0)]
     for expected, found in zip(plain, cast, strict=True):
         assert float(found) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_a_query_of_a_kind_is_content_with_any_candidate_of_it() -> None:
+    candidates = torch.eye(4, dtype=torch.float64)
+    queries = candidates[[0, 2]]
+    positive = torch.tensor([[True, True, False, False], [False, False, False, True]])
+    e = torch.tensor(2.0, dtype=torch.float64).exp()
+    expected = -(((e + 1) / (e + 3)).log() + (1 / (e + 3)).log()) / 2
+    assert category_nce(queries, candidates, 2.0, positive).item() == pytest.approx(expected.item())
+    everything = torch.ones_like(positive)
+    assert category_nce(queries, candidates, 2.0, everything).item() == pytest.approx(0.0, abs=1e-12)

@@ -15,6 +15,7 @@ import torch.nn.functional as F  # noqa: E402
 from stbir.errors import ConfigError  # noqa: E402
 from stbir.train.backbones import EfficientNetLite0, MobileNetV2  # noqa: E402
 from stbir.train.pretrained import load_lite0  # noqa: E402
+from stbir.train.towers import ColourHistogram  # noqa: E402
 
 Weights = dict[str, "torch.Tensor"]
 
@@ -121,3 +122,19 @@ def test_code_in_a_weight_file_does_not_run(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="not a PyTorch weight file"):
             load_lite0(tmp_path / name)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_plain_histogram_shares_pixels_out_between_neighbouring_colours() -> None:
+    histogram = ColourHistogram()
+    black = torch.full((1, 3, 4, 6), -1.0)
+    shares = (histogram(black) / histogram.length).square()[0]
+    assert shares[0] == pytest.approx(1.0)
+    half_red = black.clone()
+    half_red[:, 0] = 0.1  # 0.55 of the way: three quarters of a step past the third of six places
+    shares = (histogram(half_red) / histogram.length).square()[0].view(6, 6, 6)
+    assert shares.sum() == pytest.approx(1.0, abs=1e-5)
+    assert shares[2, 0, 0] == pytest.approx(0.25, abs=1e-5)
+    assert shares[3, 0, 0] == pytest.approx(0.75, abs=1e-5)
+    both = torch.cat([black, half_red], 3)
+    mixed = (histogram(both) / histogram.length).square()[0].view(6, 6, 6)
+    assert mixed[0, 0, 0] == pytest.approx(0.5, abs=1e-5)

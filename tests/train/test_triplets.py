@@ -10,9 +10,9 @@ pytest.importorskip("torch")
 
 from stbir.train.corpus import Photo
 from stbir.train.sketches import KINDS
-from stbir.train.triplets import Triplets, drawings_by_photo, learned_rows
+from stbir.train.triplets import Doodles, Triplets, drawings_by_photo, learned_rows
 
-REAL, PSEUDO, SYNTH = (KINDS.index(kind) for kind in ("real", "pseudo", "synth"))
+REAL, PSEUDO, SYNTH, DOODLE = (KINDS.index(kind) for kind in ("real", "pseudo", "synth", "doodle"))
 
 
 def make_bank(photos: list[Photo], drawings: list[tuple[int, int]]) -> Any:
@@ -54,3 +54,22 @@ def test_photos_without_a_drawing_need_words_of_their_own_and_come_as_often_as_a
     drawings, texts = triplets.choose(np.asarray([0, 1, 3]), np.random.default_rng(0))
     assert drawings.tolist() == [0, -1, 1]
     assert texts.tolist() == [0, 1, 3]
+
+
+def test_doodles_are_of_what_the_batch_shows_and_belong_to_no_photo() -> None:
+    photos = [photo(n) for n in range(4)]
+    bank = make_bank(photos, [(0, REAL), (-1, DOODLE), (-1, DOODLE), (-1, DOODLE), (3, PSEUDO)])
+    bank.sketches.category = np.asarray([0, 0, 1, 1, 2])
+    bank.sketches.photo_category = np.asarray([0, 1, 2, -1])
+    assert set(drawings_by_photo(bank)) == {0, 3}
+    doodles = Doodles(bank)
+    rng = np.random.default_rng(0)
+    found = doodles.choose(np.asarray([0, 1, 2, 3]), 60, rng)
+    assert set(found.tolist()) == {1, 2, 3}
+    assert np.mean(found == 1) == pytest.approx(0.5, abs=0.2)
+    assert doodles.shows(np.asarray([1, 2]), np.asarray([0, 1, 3])).tolist() == [
+        [True, False, False],
+        [False, True, False],
+    ]
+    assert set(doodles.choose(np.asarray([1, 2]), 20, rng).tolist()) == {2, 3}
+    assert len(doodles.choose(np.asarray([2, 3]), 20, rng)) == 0

@@ -17,14 +17,19 @@ from stbir.train.align_recipe import StageSettings
 from stbir.train.bank import FeatureBank
 from stbir.train.category import MarginHead
 from stbir.train.curriculum import Curriculum
+from stbir.train.distil import Teacher
 from stbir.train.distributed import gather, share
 from stbir.train.heads import PARTS, Heads
 from stbir.train.lessons import Embedded, Items, Lessons, side_by_side
+from stbir.train.losses import category_nce
 from stbir.train.memory import CrossBatchMemory
 from stbir.train.negatives import GroupSampler, Rows, Sameness
 from stbir.train.photo_classes import photo_classes, renewed_classes
-from stbir.train.triplets import Triplets
+from stbir.train.triplets import Doodles, Triplets
 from stbir.train.validation import Validation
+
+# One doodle for so many photos of a batch.
+DOODLE_SHARE = 4
 
 
 class AlignStage:
@@ -40,6 +45,7 @@ class AlignStage:
         class_heads: Classifier of each space, shared by all stages; empty without a category lesson.
         validation: The validation tasks.
         seed: Of every choice.
+        teacher: The base's rows, where it is kept.
     """
 
     def __init__(
@@ -53,11 +59,13 @@ class AlignStage:
         class_heads: Mapping[str, MarginHead],
         validation: Validation,
         seed: int,
+        teacher: Teacher | None = None,
     ) -> None:
         self.name, self.settings, self.bank, self.triplets, self.heads = settings.name, settings, bank, triplets, heads
         self.scales, self.class_heads, self.validation = scales, class_heads, validation
-        self.seed = seed
+        self.seed, self.teacher = seed, teacher
         self.step = 0
+        self.doodles = Doodles(bank)
         chance = triplets.chance(balanced=settings.class_balanced)
         inside = triplets.categories
         self.sampler = GroupSampler(triplets.rows, chance, inside, settings.negatives, settings.batch_size, seed)
@@ -119,6 +127,13 @@ class AlignStage:
             found["composed"] = weights.composed * self.lessons.composed(batch, embedded)
         if weights.anchor or weights.triplet:
             found |= self._anchored(batch, embedded)
+        doodles = self._embed_doodles(batch)
+        if doodles is not None:
+            shown = torch.from_numpy(self.doodles.shows(batch.doodles, batch.photos))
+            loss = category_nce(doodles, embedded.for_sketch, self.lessons.scale("sketch"), shown)
+            found["doodles"] = weights.doodles * loss
+        if weights.distil and self.teacher is not None:
+            found["distil"] = weights.distil * self._distilled(batch, embedded, doodles, self.teacher)
         if self.settings.classes.weight:
             found["class"] = self.settings.classes.weight * self.lessons.classified(batch, embedded, self.classes)
         return found
@@ -207,7 +222,13 @@ class AlignStage:
         drawn = drawings >= 0
         missing = np.where(rng.random(len(photos)) < self.curriculum.at(step).missing, kinds, 0)
         missing = np.where(drawn, missing, 1)
-        return Items(step, photos, np.maximum(drawings, 0), texts, variants, drawn, missing, rng)
+        doodles = np.zeros(0, np.int64)
+        if self.settings.losses.doodles > 0:
+            doodles = self.doodles.choose(photos, max(1, len(photos) // DOODLE_SHARE), rng)
+        severities = settings.sketch_severities
+        spoiled = self.curriculum.variants("sketch", severities, len(doodles), step, rng)
+        drawings = np.maximum(drawings, 0)
+        return Items(step, photos, drawings, texts, variants, drawn, missing, rng, doodles, spoiled)
 
     def embed(self, items: Items) -> Embedded:
         """Run the heads over a batch; of several processes each takes its share, and all get all rows."""
@@ -222,6 +243,21 @@ class AlignStage:
     def _features(self, part: str, items: Items) -> Tensor:
         rows = {"sketch": items.drawings, "image": items.photos, "text": items.texts}[part]
         return self.bank.read(part, share(rows), share(items.variants[part]))
+
+    def _embed_doodles(self, items: Items) -> Tensor | None:
+        """[K, D], or None where nothing was doodled."""
+        if len(items.doodles) == 0:
+            return None
+        features = self.bank.read("sketch", share(items.doodles), share(items.doodle_variants))
+        return gather(self.heads.sketch(features))
+
+    @staticmethod
+    def _distilled(items: Items, embedded: Embedded, doodles: Tensor | None, teacher: Teacher) -> Tensor:
+        there = np.flatnonzero(items.drawn)
+        drawings, rows = items.drawings[there], embedded.sketch[there]
+        if doodles is not None:
+            drawings, rows = np.concatenate([drawings, items.doodles]), torch.cat([rows, doodles])
+        return teacher.loss(items.photos, embedded.for_sketch, drawings, rows)
 
     def _anchored(self, items: Items, embedded: Embedded) -> dict[str, Tensor]:
         """Draw each item's own negatives and compare."""

@@ -113,6 +113,9 @@ class LossSettings(Settings):
         composed: Drawing and words together, and the photo.
         anchor: The stage's modality and the mean of the two others (the authors' form).
         triplet: Cosine triplet on the same.
+        doodles: Doodles of a category, which show no photo, and the batch's photos of that category; the corpus needs
+            `quickdraw-10k`.
+        distil: Drawings and photos that are not rendered stay where the base has them in the sketch space.
         form: InfoNCE over the batch, over own negatives only, or sigmoid.
         temperature: Of the softmax; None learns it.
         triplet_margin: Of the triplet.
@@ -123,6 +126,8 @@ class LossSettings(Settings):
     composed: Weight = 0.0
     anchor: Weight = 0.0
     triplet: Weight = 0.0
+    doodles: Weight = 0.0
+    distil: Weight = 0.0
     form: Literal["batch", "own", "sigmoid"] = "batch"
     temperature: Annotated[float, Field(gt=0)] | None = None
     triplet_margin: float = Field(default=0.2, ge=0)
@@ -201,6 +206,7 @@ class AlignRecipe(CorpusRecipe):
         image_backbone: `keep`: the base's picture tower goes on; else the ImageNet network of a new picture tower.
             Heads, and layers on the network's maps, are then drawn from the seed.
         sketch_backbone: The same for the drawing tower.
+        colour_histogram: A plain histogram of colours beside the learned one, in a picture tower that begins anew.
         frozen_backbone: With `image` in `upper`: the layers on the maps of the picture network learn, the network stays
             as it is.
         bank: Spoiled variants that are kept.
@@ -219,6 +225,7 @@ class AlignRecipe(CorpusRecipe):
     upper: tuple[Literal["sketch", "image"], ...] = ()
     image_backbone: Literal["keep", "efficientnet_lite0"] = "keep"
     sketch_backbone: Literal["keep", "efficientnet_lite0"] = "keep"
+    colour_histogram: bool = False
     frozen_backbone: bool = False
     bank: BankSettings = BankSettings()
     set_weights: dict[str, Weight] = Field(default_factory=dict)
@@ -242,6 +249,14 @@ class AlignRecipe(CorpusRecipe):
                 )
         if self.frozen_backbone and "image" not in self.upper:
             raise ValueError("frozen_backbone needs 'image' in upper")
+        if self.colour_histogram and self.image_backbone == "keep":
+            raise ValueError("colour_histogram needs an image_backbone: a kept tower has the histogram that it has")
+        return self
+
+    @model_validator(mode="after")
+    def _only_one_sketch_space_is_kept(self) -> AlignRecipe:
+        if self.one_space and any(stage.losses.distil > 0 for stage in self.stages):
+            raise ValueError("losses.distil needs two spaces: the base's sketch space is what it keeps")
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from stbir.train.bank import FeatureBank, build_bank
 from stbir.train.category import MarginHead
 from stbir.train.checkpoint import load_checkpoint, save_checkpoint
 from stbir.train.corpus import Corpus
+from stbir.train.distil import Teacher, build_teacher
 from stbir.train.distributed import barrier, is_main, process_group
 from stbir.train.finish import export_checked, provenance, put_in_place
 from stbir.train.gate import fit_gate
@@ -73,7 +74,13 @@ def _begin(recipe: AlignRecipe, out: Path, fresh: bool) -> None:
     (out / RECIPE_FILE).write_text(recipe.model_dump_json(indent=2))
     base = _base(recipe)
     corpus = Corpus(_prepare(recipe))
-    build_bank(corpus, base, starting_towers(recipe, base), recipe.bank, corpus.folder, recipe.upper)
+    bank = build_bank(corpus, base, starting_towers(recipe, base), recipe.bank, corpus.folder, recipe.upper)
+    _teacher(recipe, bank, base)
+
+
+def _teacher(recipe: AlignRecipe, bank: FeatureBank, base: Bundle) -> Teacher | None:
+    """What the base knows, where a stage keeps it."""
+    return build_teacher(bank, base) if any(stage.losses.distil for stage in recipe.stages) else None
 
 
 def starting_towers(recipe: AlignRecipe, base: Bundle) -> Towers:
@@ -91,7 +98,13 @@ def starting_towers(recipe: AlignRecipe, base: Bundle) -> Towers:
         torch.manual_seed(recipe.seed)
         if recipe.image_backbone != "keep":
             dims = info.dims
-            image = ImageTower(info.image.size_px, dims.sketch, dims.text, backbone=recipe.image_backbone)
+            image = ImageTower(
+                info.image.size_px,
+                dims.sketch,
+                dims.text,
+                backbone=recipe.image_backbone,
+                histogram=recipe.colour_histogram,
+            )
             image.backbone, image.is_new = load_lite0(), True
             towers = replace(towers, image=image.eval())
         if recipe.sketch_backbone != "keep":
@@ -122,7 +135,7 @@ def _align(recipe: AlignRecipe, out: Path, say: Say) -> None:
     for_heads, for_gate = learned_rows(bank, recipe.fusion.gate_share)
     validation = Validation(bank, recipe.validation_weights)
     say(f"{len(for_heads):,} photos to learn from, validation on {', '.join(validation.tasks)}")
-    _train(recipe, bank, for_heads, heads, validation, out, say)
+    _train(recipe, bank, for_heads, heads, validation, _teacher(recipe, bank, base), out, say)
     if not is_main():
         return
     mix_heads(heads, before, recipe.base_share)
@@ -170,6 +183,7 @@ def _train(
     rows: Rows,
     heads: Heads,
     validation: Validation,
+    teacher: Teacher | None,
     out: Path,
     say: Say,
 ) -> None:
@@ -185,7 +199,7 @@ def _train(
             class_heads = _class_heads(heads, settings.classes, int(classes.max()) + 1, recipe.seed)
         used = class_heads if settings.classes.weight > 0 else {}
         stage = AlignStage(
-            settings, bank, triplets, heads, scales, classes, used, validation, recipe.seed * 1000 + number
+            settings, bank, triplets, heads, scales, classes, used, validation, recipe.seed * 1000 + number, teacher
         )
         done = out / f"{settings.name}.done"
         modules = stage.modules()

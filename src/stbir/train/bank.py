@@ -45,9 +45,11 @@ class FeatureBank:
     """The features of a corpus, opened from their folder.
 
     Attributes:
+        folder: Where they lie.
         corpus: Whose photos and texts they are.
         sketches: Whose drawings they are.
-        rows: [M] drawings that have features, as rows of `sketches`: those that show a photo of the corpus.
+        rows: [M] drawings that have features, as rows of `sketches`: those that show a photo of the corpus, and doodles
+            of what some photo shows.
         photo_features: [N, F], the heads' inputs of clean photos, whether or not upper blocks learn.
         texts: Per variant [T, 384].
     """
@@ -61,6 +63,7 @@ class FeatureBank:
         upper: Collection[str] = (),
     ) -> None:
         self.corpus, self.sketches, self.settings = corpus, sketches, settings
+        self.folder = folder
         self.rows = bank_rows(sketches)
         self._parts = {
             part: [_open(folder / _file(part, v, upper)) for v in range(len(getattr(settings, f"{part}_severities")))]
@@ -83,9 +86,10 @@ class FeatureBank:
 
 
 def bank_rows(sketches: SketchSet) -> NDArray[np.int64]:
-    """Drawings that show a photo."""
+    """Drawings that show a photo, and doodles of what some photo shows."""
     shown = np.isin(sketches.kinds, [KINDS.index(kind) for kind in ("real", "pseudo", "synth")])
-    return np.flatnonzero(shown & (sketches.photo >= 0))
+    doodled = (sketches.kinds == KINDS.index("doodle")) & np.isin(sketches.category, np.unique(sketches.photo_category))
+    return np.flatnonzero((shown & (sketches.photo >= 0)) | (doodled & (sketches.category >= 0)))
 
 
 def build_bank(
@@ -155,6 +159,8 @@ def _name(corpus: Corpus, info: ModelInfo, settings: BankSettings, towers: Tower
     image = towers.image
     if image.frozen_backbone or image.is_new:
         parts.append([image.backbone.name, image.frozen_backbone, image.is_new])
+    if image.colour.histogram is not None:
+        parts.append("histogram")
     if towers.sketch.is_new:
         parts.append(["sketch", towers.sketch.backbone.name])
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]

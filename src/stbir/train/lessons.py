@@ -11,7 +11,7 @@ Equations and sources: docs/method.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -59,6 +59,8 @@ class Items:
         drawn: [B] whether there is a drawing.
         missing: [B] what the composed query lacks: 0 nothing, 1 the drawing, 2 the words.
         rng: Source of further choices of the step.
+        doodles: [K] drawings of the bank that show a category of the batch and no photo; K may be 0.
+        doodle_variants: [K].
     """
 
     step: int
@@ -69,6 +71,8 @@ class Items:
     drawn: NDArray[np.bool_]
     missing: NDArray[np.int64]
     rng: np.random.Generator
+    doodles: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
+    doodle_variants: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 class Lessons:

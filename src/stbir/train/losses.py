@@ -96,6 +96,25 @@ def own_negatives_nce(
     return F.cross_entropy(logits, torch.zeros(len(logits), dtype=torch.long, device=logits.device))
 
 
+def category_nce(queries: Tensor, candidates: Tensor, scale: Tensor | float, positive: Tensor) -> Tensor:
+    """Contrastive loss of queries that mean a kind of thing: any candidate of the kind will do.
+
+    Args:
+        queries: [K, D] unit rows.
+        candidates: [B, D] unit rows.
+        scale: Inverse temperature, > 0.
+        positive: [K, B] bool; at least one True in a row.
+
+    Returns:
+        Mean of -log of the share that the positives have of the softmax, >= 0.
+
+    Source: Khosla et al., "Supervised Contrastive Learning", NeurIPS 2020, eq. 3 (the sum inside the logarithm).
+    """
+    logits = scale * cosines(queries, candidates)
+    own = logits.masked_fill(~positive, float("-inf"))
+    return (logits.logsumexp(1) - own.logsumexp(1)).mean()
+
+
 def sigmoid_loss(
     queries: Tensor, candidates: Tensor, scale: Tensor | float, bias: Tensor | float, same: Tensor | None = None
 ) -> Tensor:

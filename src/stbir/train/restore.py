@@ -21,7 +21,7 @@ from stbir.model.bundle import Bundle
 from stbir.train.backbones import BACKBONES, MobileNetV2
 from stbir.train.export import cut_tokenizer
 from stbir.train.pretrained import minilm_directory
-from stbir.train.towers import ImageTower, SketchTower, TextTower, Towers
+from stbir.train.towers import ColourBranch, ImageTower, SketchTower, TextTower, Towers
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -43,7 +43,12 @@ def restore_towers(bundle: Bundle, device: str = "cpu") -> Towers:
     is_one_space = bool(info.provenance.get("one_space", False))
     pictures = _read_weights(bundle, "image")
     image = ImageTower(
-        info.image.size_px, info.dims.sketch, info.dims.text, one_space=is_one_space, backbone=_backbone(pictures)
+        info.image.size_px,
+        info.dims.sketch,
+        info.dims.text,
+        one_space=is_one_space,
+        backbone=(network := _backbone(pictures)),
+        histogram=_has_histogram(pictures, BACKBONES[network].feature_dim),
     )
     drawings = _read_weights(bundle, "sketch")
     sketch = SketchTower(info.sketch.size_px, info.dims.sketch, backbone=_backbone(drawings))
@@ -64,6 +69,12 @@ def _backbone(weights: Weights) -> str:
     found = {name.split(".")[2] for name in weights if name.startswith("backbone.blocks.")}
     sizes = {sum(part.repeats for part in kind.plan): name for name, kind in BACKBONES.items()}
     return sizes.get(len(found), MobileNetV2.name)
+
+
+def _has_histogram(weights: Weights, feature_dim: int) -> bool:
+    """Whether the head of words reads a plain histogram of colours too."""
+    first = weights.get("text_head.0.weight")
+    return first is not None and first.shape[1] == feature_dim + ColourBranch.num_out(histogram=True)
 
 
 def _read_weights(bundle: Bundle, tower: str) -> Weights:

@@ -49,22 +49,61 @@ class ShapeHead(nn.Module):
         return F.normalize(self.map(self.inputs(feature_map, pooled)), dim=-1)
 
 
+class ColourHistogram(nn.Module):
+    """A plain histogram of colours: each pixel shares itself out between its neighbours on a cube of colours."""
+
+    places: Tensor
+    bins = 6
+    # Rows have the length of this; about that of the network's pooled features, of which there are more.
+    length = 4.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("places", torch.arange(self.bins).float().view(1, 1, -1, 1), persistent=False)
+        self.out_dim = self.bins**3
+
+    def forward(self, small: Tensor) -> Tensor:
+        """Map a picture [B, 3, h, w] in [-1, 1] to the square roots of its shares of colours, [B, out_dim]."""
+        at = (small.flatten(2)[:, :, None] + 1.0) * ((self.bins - 1) / 2)
+        near = F.relu(1.0 - (at - self.places).abs())
+        red_green = (near[:, 0, :, None] * near[:, 1, None]).flatten(1, 2)
+        shares = (red_green @ near[:, 2].transpose(1, 2)).flatten(1) / at.shape[-1]
+        return self.length * shares.sqrt()
+
+
 class ColourBranch(nn.Module):
-    """A learned colour histogram: small maps of every pixel's colour, averaged over the picture and over its centre."""
+    """A learned colour histogram: small maps of every pixel's colour, averaged over the picture and over its centre.
+
+    Args:
+        dim: Number of learned colours.
+        histogram: Whether a plain histogram stands beside it.
+    """
 
     pool = 8
 
-    def __init__(self, dim: int = 64) -> None:
+    def __init__(self, dim: int = 64, *, histogram: bool = False) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Conv2d(3, 48, 1), nn.ReLU(), nn.Conv2d(48, dim, 1), nn.ReLU())
-        self.out_dim = 2 * dim
+        self.histogram = ColourHistogram() if histogram else None
+        self.out_dim = self.num_out(dim, histogram=histogram)
+
+    @staticmethod
+    def num_out(dim: int = 64, *, histogram: bool) -> int:
+        """How many numbers a picture gives."""
+        return 2 * dim + (2 * ColourHistogram.bins**3 if histogram else 0)
 
     def forward(self, small: Tensor) -> Tensor:
         """Map the shrunken picture [B, 3, h, w] in [-1, 1] to [B, out_dim]."""
         colours = self.layers(small)
-        quarter_h, quarter_w = colours.shape[-2] // 4, colours.shape[-1] // 4
-        centre = colours[..., quarter_h:-quarter_h, quarter_w:-quarter_w]
-        return torch.cat([colours.mean((2, 3)), centre.mean((2, 3))], 1)
+        parts = [colours.mean((2, 3)), self._centre(colours).mean((2, 3))]
+        if self.histogram is not None:
+            parts += [self.histogram(small), self.histogram(self._centre(small))]
+        return torch.cat(parts, 1)
+
+    @staticmethod
+    def _centre(maps: Tensor) -> Tensor:
+        quarter_h, quarter_w = maps.shape[-2] // 4, maps.shape[-1] // 4
+        return maps[..., quarter_h:-quarter_h, quarter_w:-quarter_w]
 
 
 class ImageTower(nn.Module):
@@ -77,6 +116,7 @@ class ImageTower(nn.Module):
         one_space: Whether both spaces are one: drawings and words are compared with the same row, the sum of both
             heads. That is the form of TASK-former and of the STBIR authors.
         backbone: Name of its network, see `BACKBONES`.
+        histogram: Whether a plain histogram of colours stands beside the learned one.
         frozen_backbone: Whether the whole network belongs to `lower`, so that `upper` is the layers on its maps alone.
 
     Attributes:
@@ -91,6 +131,7 @@ class ImageTower(nn.Module):
         *,
         one_space: bool = False,
         backbone: str = MobileNetV2.name,
+        histogram: bool = False,
         frozen_backbone: bool = False,
     ) -> None:
         super().__init__()
@@ -101,7 +142,7 @@ class ImageTower(nn.Module):
         self.frozen_backbone = frozen_backbone
         self.is_new = False
         self.backbone = BACKBONES[backbone]()
-        self.colour = ColourBranch()
+        self.colour = ColourBranch(histogram=histogram)
         self.text_head = nn.Sequential(
             nn.Linear(self.backbone.feature_dim + self.colour.out_dim, 512), nn.GELU(), nn.Linear(512, text_dim)
         )
@@ -134,7 +175,7 @@ class ImageTower(nn.Module):
         return F.normalize(self.text_head(torch.cat([pooled, self.colour(small)], 1)), dim=-1)
 
     def features(self, pixels: Tensor) -> Tensor:
-        """What the heads read, [B, 96 g g + 1280 + 128] with g = S/32: places, pooled features, colours."""
+        """What the heads read, [B, 96 g g + 1280 + colours] with g = S/32: places, pooled features, colours."""
         return self.upper(*self.lower(pixels))
 
     def lower(self, pixels: Tensor) -> tuple[Tensor, ...]:

@@ -62,6 +62,46 @@ class Triplets:
         return np.asarray(drawings), np.asarray(texts)
 
 
+class Doodles:
+    """Drawings of a category that show no photo.
+
+    Args:
+        bank: The features.
+    """
+
+    def __init__(self, bank: FeatureBank) -> None:
+        self.photo_category = bank.sketches.photo_category
+        self.category = bank.sketches.category[bank.rows]
+        places = np.flatnonzero(bank.sketches.photo[bank.rows] < 0)
+        self._by_category = {
+            int(kind): places[self.category[places] == kind] for kind in np.unique(self.category[places])
+        }
+
+    def choose(self, photos: Rows, count: int, rng: np.random.Generator) -> Rows:
+        """Doodles of what a batch shows.
+
+        Args:
+            photos: [B] photos of the corpus.
+            count: How many.
+            rng: Source of the choice.
+
+        Returns:
+            [count] drawings, counted as the bank counts them, or none where nothing in the batch was doodled.
+        """
+        kinds = [int(kind) for kind in self.photo_category[photos] if int(kind) in self._by_category]
+        if not kinds:
+            return np.zeros(0, np.int64)
+        chosen = rng.integers(0, len(kinds), count)
+        share = rng.random(count)
+        own = [self._by_category[kinds[place]] for place in chosen]
+        return np.asarray([places[int(part * len(places))] for places, part in zip(own, share, strict=True)])
+
+    def shows(self, doodles: Rows, photos: Rows) -> NDArray[np.bool_]:
+        """[K, B] whether a photo is of a doodle's category."""
+        found: NDArray[np.bool_] = self.category[doodles][:, None] == self.photo_category[photos][None]
+        return found
+
+
 def drawings_by_photo(bank: FeatureBank) -> dict[int, Rows]:
     """For every photo that was drawn its drawings, counted as the bank counts them.
 
@@ -73,6 +113,8 @@ def drawings_by_photo(bank: FeatureBank) -> dict[int, Rows]:
     found: dict[int, Rows] = {}
     for place in np.argsort(shown, kind="stable"):
         photo = int(shown[place])
+        if photo < 0:
+            continue
         found[photo] = np.append(found.get(photo, np.zeros(0, np.int64)), place)
     return {photo: own[kinds[own] != pseudo] if (kinds[own] != pseudo).any() else own for photo, own in found.items()}
 
