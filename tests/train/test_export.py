@@ -135,3 +135,8 @@ def test_a_bundle_exported_from_towers_gives_their_vectors(tmp_path: Path) -> No
     # What is restored from the bundle is the bundle: 8 bits have cost it what they cost.
     again = parity(restore_towers(bundle), bundle, photos, sketches, texts)
     assert min(again.values()) > 0.99999
+    plain = export_bundle(towers, info, tmp_path / "floats", int8=False)
+    assert plain.num_bytes > 2.5 * bundle.num_bytes
+    exact = [parity(kept, plain, photos, sketches, texts) for kept in (towers, restore_towers(plain))]
+    assert min(exact[0].values()) > 0.99999
+    assert min(exact[1].values()) > 0.99999

@@ -144,7 +144,7 @@ def _align(recipe: AlignRecipe, out: Path, say: Say) -> None:
     minutes = (time.monotonic() - started) / 60
     say(f"aligned in {minutes:.1f} min")
     info = _describe(recipe, base, fusion, bank, minutes)
-    bundle, metrics = export_checked(towers, info, corpus, out / "bundle.partial", say)
+    bundle, metrics = export_checked(towers, info, corpus, out / "bundle.partial", say, int8=recipe.storage == "int8")
     metrics["validation"] = {k: round(v, 4) for k, v in validation.figures(heads, balance).items()}
     files = {name: bundle.read(name) for name in MODEL_FILES}
     bundle = Bundle.write(bundle.path, files, bundle.info.model_copy(update={"metrics": metrics}))

@@ -40,13 +40,14 @@ _OPSET = 17
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def export_bundle(towers: Towers, info: ModelInfo, directory: Path) -> Bundle:
+def export_bundle(towers: Towers, info: ModelInfo, directory: Path, *, int8: bool = True) -> Bundle:
     """Write the towers as a bundle.
 
     Args:
         towers: Trained towers.
         info: Their description.
         directory: Where the bundle goes.
+        int8: Whether large weights are stored as 8-bit integers.
 
     Returns:
         The bundle as loaded back.
@@ -54,9 +55,9 @@ def export_bundle(towers: Towers, info: ModelInfo, directory: Path) -> Bundle:
     max_tokens = info.text.max_tokens
     tokenizer, kept = cut_tokenizer((minilm_directory() / "tokenizer.json").read_text(), max_tokens)
     files = {
-        "image.onnx": _image_onnx(towers),
-        "sketch.onnx": _sketch_onnx(towers),
-        "text.onnx": _text_onnx(towers, kept, max_tokens),
+        "image.onnx": _image_onnx(towers, int8),
+        "sketch.onnx": _sketch_onnx(towers, int8),
+        "text.onnx": _text_onnx(towers, kept, max_tokens, int8),
         "tokenizer.json": tokenizer.encode(),
     }
     return Bundle.write(directory, files, info)
@@ -146,17 +147,18 @@ def _old_ids(ids: NDArray[np.int64], bundle: Bundle) -> NDArray[np.int64]:
     return result
 
 
-def _image_onnx(towers: Towers) -> bytes:
+def _image_onnx(towers: Towers, int8: bool) -> bytes:
     size = towers.image.size_px
-    return to_onnx(towers.image, (torch.zeros(2, 3, size, size),), ["pixels"], ["sketch_space", "text_space"])
+    inputs = (torch.zeros(2, 3, size, size),)
+    return to_onnx(towers.image, inputs, ["pixels"], ["sketch_space", "text_space"], int8=int8)
 
 
-def _sketch_onnx(towers: Towers) -> bytes:
+def _sketch_onnx(towers: Towers, int8: bool) -> bytes:
     size = towers.sketch.size_px
-    return to_onnx(towers.sketch, (torch.zeros(2, 1, size, size),), ["ink"], ["sketch_space"])
+    return to_onnx(towers.sketch, (torch.zeros(2, 1, size, size),), ["ink"], ["sketch_space"], int8=int8)
 
 
-def _text_onnx(towers: Towers, kept: NDArray[np.int64], max_tokens: int) -> bytes:
+def _text_onnx(towers: Towers, kept: NDArray[np.int64], max_tokens: int, int8: bool) -> bytes:
     """Export the text tower with the kept rows of its tables only; the tower itself stays whole."""
     backbone = towers.text.backbone
     words, positions = backbone.words, backbone.positions
@@ -165,7 +167,8 @@ def _text_onnx(towers: Towers, kept: NDArray[np.int64], max_tokens: int) -> byte
     try:
         ids = torch.arange(2, 14).view(2, 6)
         inputs = (ids, torch.ones_like(ids))
-        return to_onnx(towers.text, inputs, ["input_ids", "attention_mask"], ["text_space"], dynamic_length=True)
+        names = ["input_ids", "attention_mask"]
+        return to_onnx(towers.text, inputs, names, ["text_space"], dynamic_length=True, int8=int8)
     finally:
         backbone.words, backbone.positions = words, positions
 

@@ -42,7 +42,7 @@ def finish(recipe: Recipe, towers: Towers, corpus: Corpus, out: Path, say: Calla
         BundleError: The exported vectors differ from PyTorch's.
     """
     info = describe(recipe, {**provenance(recipe, corpus, SketchSet(corpus.folder)), **_starting_weights(out)})
-    bundle, metrics = export_checked(towers, info, corpus, out / "bundle.partial", say)
+    bundle, metrics = export_checked(towers, info, corpus, out / "bundle.partial", say, int8=recipe.storage == "int8")
     bundle = rebalance(recipe, bundle, metrics, say)
     return put_in_place(bundle, out / "bundle")
 
@@ -56,7 +56,13 @@ def put_in_place(bundle: Bundle, final: Path) -> Bundle:
 
 
 def export_checked(
-    towers: Towers, info: ModelInfo, corpus: Corpus, directory: Path, say: Callable[[str], None] = print
+    towers: Towers,
+    info: ModelInfo,
+    corpus: Corpus,
+    directory: Path,
+    say: Callable[[str], None] = print,
+    *,
+    int8: bool = True,
 ) -> tuple[Bundle, dict[str, Any]]:
     """Export towers and compare their vectors with the bundle's.
 
@@ -66,6 +72,7 @@ def export_checked(
         corpus: Items to compare on.
         directory: Where the bundle goes.
         say: Receives progress lines.
+        int8: Whether large weights are stored as 8-bit integers.
 
     Returns:
         The bundle, and the parity as metrics.
@@ -73,7 +80,7 @@ def export_checked(
     Raises:
         BundleError: The exported vectors differ from PyTorch's.
     """
-    bundle = export_bundle(towers, info, directory)
+    bundle = export_bundle(towers, info, directory, int8=int8)
     photos = np.load(corpus.folder / "photos.npy", mmap_mode="r")
     chosen = np.linspace(0, len(photos) - 1, 24).astype(int)
     sketches = SketchSet(corpus.folder)

@@ -89,10 +89,10 @@ def run_recipe(
 
 
 def check_same_run(recipe: CorpusRecipe, path: Path) -> None:
-    """Refuse to go on with a run of another recipe; how it is balanced, mixed and licensed only matters at its end."""
+    """Refuse to go on with a run of another recipe; balance, mixture, storage and licence only matter at its end."""
     if not path.is_file():
         return
-    fields = set(type(recipe).model_fields) - {"balance", "balance_weights", "base_share", "licence"}
+    fields = set(type(recipe).model_fields) - {"balance", "balance_weights", "base_share", "licence", "storage"}
     earlier = json.loads(path.read_text())
     asked = recipe.model_dump(mode="json")
     changed = sorted(name for name in fields if earlier.get(name) != asked[name])
