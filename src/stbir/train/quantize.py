@@ -1,4 +1,4 @@
-"""Smaller ONNX files: weights stored as 8-bit integers with a scale for every 64 of them, computed with in float32.
+"""Smaller ONNX files: weights stored as 8-bit integers with a scale for every few dozen, computed with in float32.
 
 Storing is lossy by half a step of 1/127 of a group's largest weight. One scale per output channel is too coarse for
 fine-tuned weights: what training changed is smaller than the step (lowest cosine with PyTorch 0.970; in the first model
@@ -14,15 +14,16 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 _MIN_ELEMENTS = 2048
-_MAX_GROUP = 64
+MAX_GROUP = 64
 _MIN_GROUP = 8
 
 
-def store_int8(model: onnx.ModelProto) -> onnx.ModelProto:
+def store_int8(model: onnx.ModelProto, max_group: int = MAX_GROUP) -> onnx.ModelProto:
     """Store the large weights of convolutions, matrix products and embeddings as int8.
 
     Args:
         model: A float32 model.
+        max_group: How many weights may share a scale: fewer are more exact and cost more bytes.
 
     Returns:
         The model with the same inputs and outputs.
@@ -44,7 +45,7 @@ def store_int8(model: onnx.ModelProto) -> onnx.ModelProto:
         if kinds == {("Gather", 0)}:
             _store_table(graph, tensor, [node for node, _ in users])
         elif kinds <= {("Conv", 1), ("Gemm", 1), ("MatMul", 1)}:
-            added += _store_weight(graph, tensor, axis=_input_axis(users[0][0]))
+            added += _store_weight(graph, tensor, _input_axis(users[0][0]), max_group)
     kept = list(graph.node)
     del graph.node[:]
     graph.node.extend([*added, *kept])
@@ -60,9 +61,9 @@ def _input_axis(node: onnx.NodeProto) -> int:
     return 1 if node.op_type == "Gemm" and transposed else 0
 
 
-def _group_size(length: int) -> int:
+def _group_size(length: int, max_group: int) -> int:
     """The largest divisor of a length that is no larger than a group may be."""
-    return next(size for size in range(_MAX_GROUP, 0, -1) if length % size == 0)
+    return next(size for size in range(max_group, 0, -1) if length % size == 0)
 
 
 def _replace(graph: onnx.GraphProto, old: onnx.TensorProto, new: list[onnx.TensorProto]) -> None:
@@ -70,12 +71,12 @@ def _replace(graph: onnx.GraphProto, old: onnx.TensorProto, new: list[onnx.Tenso
     graph.initializer.extend(new)
 
 
-def _store_weight(graph: onnx.GraphProto, tensor: onnx.TensorProto, axis: int) -> list[onnx.NodeProto]:
+def _store_weight(graph: onnx.GraphProto, tensor: onnx.TensorProto, axis: int, max_group: int) -> list[onnx.NodeProto]:
     """Split the summed axis into groups, each with a scale of its own; nodes that put the weight together again."""
     values = numpy_helper.to_array(tensor)
     shape = values.shape
     flat = values.reshape(shape[0], -1) if axis == 1 else values
-    size = _group_size(flat.shape[axis])
+    size = _group_size(flat.shape[axis], max_group)
     if size < _MIN_GROUP:
         return []
     grouped = flat.reshape(shape[0], -1, size) if axis == 1 else flat.reshape(-1, size, shape[1])
