@@ -22,7 +22,7 @@ from stbir.sheet import contact_sheet
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "samples"
 OUT = ROOT / "demo-out"
-SHOWN = ("c-chair-00004-03", "d-lamp-00001-13", "s-shoe-00002-31")
+SHOWN = ("c-chair-00004-03", "d-lamp-00001-13", "s-sandal-00006-01")
 NUM_PRINTED = 5
 NUM_ON_SHEET = 3
 

@@ -9,8 +9,8 @@ import pytest
 
 from visitor import ROOT, sample_drawing
 
-DEMO = ("c-chair-00004-03", "d-lamp-00001-13", "s-shoe-00002-31")
-OTHERS = ("c-chair-00006-31", "d-guitar-00012-32", "d-headphones-00010-10")
+DEMO = ("c-chair-00004-03", "d-lamp-00001-13", "s-sandal-00006-01")
+OTHERS = ("c-chair-00006-31", "d-plant-00017-13", "d-headphones-00010-10")
 
 
 @pytest.mark.parametrize("name", DEMO)
