@@ -62,6 +62,14 @@ def test_int8_storage_is_a_quarter_and_nearly_the_same() -> None:
         assert not np.array_equal(before, after)
 
 
+def test_fewer_weights_to_a_scale_are_more_exact_and_larger() -> None:
+    expected = run(small_model())[0]
+    found = [store_int8(small_model(), size) for size in (8, 64)]
+    assert len(found[0].SerializeToString()) > len(found[1].SerializeToString())
+    errors = [float(np.abs(run(model)[0] - expected).mean()) for model in found]
+    assert errors[0] < errors[1]
+
+
 def tokenizer_json() -> str:
     words = ["[PAD]", "[unused0]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "red", "été", "shoe", "##s", "日"]
     fields = {
