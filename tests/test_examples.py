@@ -111,6 +111,7 @@ LATENCY = {
     "num_pictures": 640,
     "index_pictures_per_s": 150.0,
     "encode_pictures_per_s": 200.0,
+    "jpeg_224_pictures_per_s": 300.0,
     "core_install_megabytes": 604,
     **{
         name: {"p50": 12.34, "p99": 23.45, "n": 70}
