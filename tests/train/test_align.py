@@ -20,6 +20,7 @@ from stbir.train.align_recipe import AlignRecipe, BankSettings, StageSettings  #
 from stbir.train.bank import FeatureBank  # noqa: E402
 from stbir.train.category import MarginHead  # noqa: E402
 from stbir.train.corpus import Corpus  # noqa: E402
+from stbir.train.distil import Teacher  # noqa: E402
 from stbir.train.heads import PARTS, Heads, fresh_heads  # noqa: E402
 from stbir.train.lessons import START_SCALE  # noqa: E402
 from stbir.train.loop import Schedule, run_stage  # noqa: E402
@@ -150,6 +151,44 @@ def test_every_preset_learns_a_small_set_by_heart(bank: FeatureBank, tmp_path: P
         run_stage(stage, Schedule(**stage.settings.schedule.model_dump()), tmp_path, seed=0, say=lambda _: None)
     assert before < 0.4
     assert accuracy(bank, heads, way) >= 0.95
+
+
+def test_doodles_and_a_kept_base_are_lessons_of_the_sketch_space_alone(bank: FeatureBank, tmp_path: Path) -> None:
+    """Twelve doodles of stars, which half of the photos are."""
+    rng = np.random.default_rng(4)
+    line = np.asarray([[0, 0], [5, 5]], np.float32)
+    drawings = [Drawing(Sketch((line,)), "real", i, "star", str(i), "train") for i in range(NUM_PHOTOS)]
+    drawings += [
+        Drawing(Sketch((line,)), "doodle", -1, name, f"d{i}", "train") for i in range(12) for name in ("star", "comet")
+    ]
+    pack(drawings, bank.corpus, {"star": 0, "comet": 1}, tmp_path / "sketches.npz")
+    for file in bank.folder.glob("*.npy"):
+        features = np.load(file)
+        more = rng.normal(size=(12, features.shape[1])).astype(np.float16) if "sketch" in file.name else features[:0]
+        np.save(tmp_path / file.name, np.concatenate([features, more]))
+    doodled = FeatureBank(tmp_path, bank.corpus, SketchSet(tmp_path), BANK)
+    assert len(doodled.rows) == NUM_PHOTOS + 12, "nobody has a photo of a comet"
+    settings = small(recipe_of("stbir").stages[0])
+    none = settings.losses.model_copy(update={"pairs": 0.0, "composed": 0.0, "doodles": 1.0, "distil": 2.0})
+    changes = {"losses": none, "classes": settings.classes.model_copy(update={"weight": 0.0})}
+    heads = Heads(small_towers())
+    stage = make_stage(doodled, heads, settings.model_copy(update=changes))
+    taught = [rng.normal(size=(n, DIM)).astype(np.float16) for n in (NUM_PHOTOS, len(doodled.rows))]
+    stage.teacher = Teacher(*taught)
+    batch = next(iter(stage.batches(0, 1)))
+    assert len(batch.doodles) == len(batch.photos) // 4
+    assert set(batch.doodles.tolist()) <= set(range(NUM_PHOTOS, NUM_PHOTOS + 12))
+    losses = stage.losses(batch)
+    assert set(losses) == {"doodles", "distil"}
+    stage.teacher = Teacher(*(rows * 0 for rows in taught))
+    assert stage.losses(batch)["distil"].item() == 0.0
+    for name, loss in losses.items():
+        for part in PARTS:
+            heads.by_part[part].zero_grad()
+        loss.backward(retain_graph=True)
+        reached = {p for p in PARTS if any(w.grad is not None and w.grad.any() for w in heads.by_part[p].parameters())}
+        assert reached == {"sketch", "image"}, name
+        assert not any(w.grad is not None and w.grad.any() for w in heads.towers.image.text_head.parameters())
 
 
 @pytest.mark.parametrize(("name", "number", "learning"), [("stbir-paper", 1, "sketch"), ("stbir-paper", 3, "text")])

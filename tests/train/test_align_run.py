@@ -245,6 +245,19 @@ def test_a_new_picture_network_needs_layers_that_learn(base: Bundle, tmp_path: P
         AlignRecipe.model_validate({**recipe.model_dump(), **wrong})
 
 
+@pytest.mark.parametrize(
+    ("loss", "changes", "reason"),
+    [("doodles", {}, "quickdraw-10k"), ("distil", {"one_space": True}, "two spaces")],
+)
+def test_a_lesson_that_cannot_be_taught_is_refused(
+    base: Bundle, tmp_path: Path, loss: str, changes: dict[str, Any], reason: str
+) -> None:
+    fields = {**make_recipe(tmp_path, base, tmp_path, "mean").model_dump(), **changes}
+    fields["stages"][0]["losses"][loss] = 0.5
+    with pytest.raises(ValueError, match=reason):
+        AlignRecipe.model_validate(fields)
+
+
 @pytest.mark.parametrize("frozen", [False, True])
 def test_a_bank_of_stems_says_what_a_bank_of_features_says(base: Bundle, tmp_path: Path, frozen: bool) -> None:
     from stbir.synth import build_part

@@ -254,6 +254,13 @@ class AlignRecipe(CorpusRecipe):
         return self
 
     @model_validator(mode="after")
+    def _doodles_are_there(self) -> AlignRecipe:
+        asked = any(stage.losses.doodles > 0 for stage in self.stages)
+        if asked and "quickdraw-10k" not in {settings.name for settings in self.data.sets}:
+            raise ValueError("losses.doodles needs the data set quickdraw-10k in data.sets: no other has doodles")
+        return self
+
+    @model_validator(mode="after")
     def _only_one_sketch_space_is_kept(self) -> AlignRecipe:
         if self.one_space and any(stage.losses.distil > 0 for stage in self.stages):
             raise ValueError("losses.distil needs two spaces: the base's sketch space is what it keeps")

@@ -42,12 +42,13 @@ def restore_towers(bundle: Bundle, device: str = "cpu") -> Towers:
     info = bundle.info
     is_one_space = bool(info.provenance.get("one_space", False))
     pictures = _read_weights(bundle, "image")
+    network = _backbone(pictures)
     image = ImageTower(
         info.image.size_px,
         info.dims.sketch,
         info.dims.text,
         one_space=is_one_space,
-        backbone=(network := _backbone(pictures)),
+        backbone=network,
         histogram=_has_histogram(pictures, BACKBONES[network].feature_dim),
     )
     drawings = _read_weights(bundle, "sketch")

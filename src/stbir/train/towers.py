@@ -54,7 +54,7 @@ class ColourHistogram(nn.Module):
 
     places: Tensor
     bins = 6
-    # Rows have the length of this; about that of the network's pooled features, of which there are more.
+    # Of every row: between the learned colours (2 before they learn) and the network's pooled features (19).
     length = 4.0
 
     def __init__(self) -> None:
